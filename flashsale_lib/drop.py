@@ -1,0 +1,146 @@
+"""The whole system in one call: `simulate` plays a design against a drop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import engine
+from .demand import Demand
+from .outcome import Outcome
+from .parameters import FloatArray, ParameterError, check, parameter, parameters
+from .scenario import Buyers, Design, PaymentGateway
+
+RECORD_LIMIT = 4e9
+"""Bytes of recorded series beyond which `simulate` asks for record=False."""
+
+
+def simulate(
+    design: Design | None = None,
+    *,
+    demand: Demand | None = None,
+    buyers: Buyers | None = None,
+    gateway: PaymentGateway | None = None,
+    dt: float = parameter("simulation", "dt").default,
+    record: bool = True,
+    compiled: bool | None = None,
+) -> Outcome:
+    """Play `design` against a drop, deterministically: every compartment is a fluid of buyers.
+
+    With Z calls waited for, V abandoned at the gateway, N = Z + V, completion rate mu = health/R(N) and
+    timeout hazard h = mu/(exp(mu*timeout) - 1):
+
+        queue'       = admitted + recovered - dispatched - queue/patience
+        Z'           = taken - (mu + h) Z                 V' = h Z - mu V
+        recovering_j' = failed_j - recovering_j / (backoff * 2^(j-1))
+        reloading'   = reload_probability * turned_away - reloading/reload_delay
+
+    Parameters
+    ----------
+    design, demand, buyers, gateway : the scenario; each defaults to the default world and the protected design.
+        All their array fields broadcast together, and the outcome has that shape: workers of shape (3, 1) and
+        patience of shape (4,) give totals of shape (3, 4).
+    dt : s, longest step (0.25). The error falls with dt squared.
+    record : keep every series (True), or only totals, peaks and waits (False): memory then does not grow with
+        the number of steps.
+    compiled : True to insist on numba, False to run the same code as plain Python, None for numba where it is.
+
+    Raises
+    ------
+    ParameterError : shapes that do not broadcast; a recording that would not fit into memory; a bad dt.
+
+    >>> outcome = simulate(Design.naive())
+    >>> f"{outcome.paid:,.0f} of {outcome.arrived:,.0f} buyers paid"
+    '4,625 of 33,550 buyers paid'
+
+    Reference: the model is this project's own (design notes in README); for fluid queues with abandonment see
+    W. Whitt, Fluid models for multiserver queues with abandonments, Operations Research 54 (2006).
+    """
+    design = _given("design", design, Design)
+    demand = _default_demand() if demand is None else _given("demand", demand, Demand)
+    buyers = _given("buyers", buyers, Buyers)
+    gateway = _given("gateway", gateway, PaymentGateway)
+    arrivals, dt = demand.arrivals(check(parameter("simulation", "dt"), dt))
+
+    fields = dict(_fields(("design", design), ("buyers", buyers), ("gateway", gateway)))
+    shape = _common_shape({**fields, "demand.rate": arrivals[..., 0]}, gateway)
+    count, steps = int(np.prod(shape)), arrivals.shape[-1]
+    needed = count * (steps + 1) * 8.0 * (engine.step.FIELDS + 1)
+    if record and needed > RECORD_LIMIT:
+        raise ParameterError(
+            f"record=True for {count} scenarios of {steps} steps would take {needed / 1e9:.0f} GB: must be at most "
+            f"{RECORD_LIMIT / 1e9:.0f} GB; pass record=False, fewer scenarios or a longer dt"
+        )
+
+    scenarios = np.recarray(count, dtype=[(name.split(".")[1], np.float64) for name in fields])
+    for name, value in fields.items():
+        scenarios[name.split(".")[1]] = np.broadcast_to(value, shape).ravel()
+    rows = np.broadcast_to(np.arange(arrivals[..., 0].size).reshape(arrivals.shape[:-1]), shape).ravel()
+    totals, peaks, waits, series = engine.play(
+        scenarios,
+        arrivals.reshape(-1, steps),
+        rows,
+        dt,
+        _brownouts(gateway, shape, start=float(demand.time[0])),
+        record,
+        compiled,
+    )
+    return Outcome(
+        shape=shape,
+        dt=dt,
+        start=float(demand.time[0]),
+        steps=steps,
+        totals=totals,
+        peaks=peaks,
+        waits=waits,
+        recorded=series if record else None,
+        scenario=(design, demand, buyers, gateway),
+    )
+
+
+@cache
+def _default_demand() -> Demand:
+    return Demand.drop()
+
+
+def _given(name: str, value: Any, kind: type) -> Any:
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise ParameterError(
+            f"{name} is {value!r}, a {type(value).__name__}: must be a {kind.__name__}; pass fs.{kind.__name__}(...)"
+        )
+    return value
+
+
+def _fields(*parts: tuple[str, Any]) -> Iterator[tuple[str, Any]]:
+    for owner, part in parts:
+        for row in parameters(owner):
+            yield f"{owner}.{row.name}", getattr(part, row.name)
+
+
+def _common_shape(fields: dict[str, Any], gateway: PaymentGateway) -> tuple[int, ...]:
+    shapes = {name: np.shape(value) for name, value in fields.items()}
+    for i, brownout in enumerate(gateway.brownouts):
+        for name in ("start", "end", "health"):
+            shapes[f"brownouts[{i}].{name}"] = np.shape(getattr(brownout, name))
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        raise ParameterError(
+            f"shapes do not broadcast: {given}; give each its own axis, for example (3, 1) and (4,) for 3 x 4 scenarios"
+        ) from None
+
+
+def _brownouts(gateway: PaymentGateway, shape: tuple[int, ...], start: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Starts, ends (s since the window opened) and healths, each of shape (scenarios, brownouts)."""
+
+    def table(name: str, shift: float = 0.0) -> FloatArray:
+        columns = [np.broadcast_to(getattr(b, name), shape).ravel() - shift for b in gateway.brownouts]
+        return np.stack(columns, axis=1) if columns else np.zeros((int(np.prod(shape)), 0))
+
+    return table("start", start), table("end", start), table("health")

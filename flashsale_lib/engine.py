@@ -1,0 +1,97 @@
+"""Runs the step: compiled with numba where it can be imported, as plain Python where it cannot, over any batch."""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import step
+from .parameters import FloatArray
+
+# In the order in which they call one another.
+_FUNCTIONS = (
+    "relax",
+    "response_time",
+    "timeout_hazard",
+    "mean_health",
+    "call_capacity",
+    "queue_room",
+    "fifo_wait",
+    "wait_bin",
+    "run",
+    "run_many",
+)
+
+WAIT_EDGES = np.concatenate(([0.0], np.geomspace(1e-3, 1e9, 1201)))
+"""Bins for the time in the queue: below a millisecond counts as none; then 100 bins per factor of ten (2.3 % wide)."""
+
+
+def _array(count: int) -> FloatArray:
+    return np.zeros(count)
+
+
+@cache
+def compiled() -> Callable[..., None] | None:
+    """The step compiled by numba, or None where numba cannot be imported (a browser) or FLASHSALE_COMPILE=0 says so.
+
+    numba is imported here, at the first simulation: importing it takes longer than importing this library.
+    The machine code is kept on disk, so that only the first run on a machine waits for the compiler.
+    """
+    if os.environ.get("FLASHSALE_COMPILE") == "0":
+        return None
+    try:
+        import numba
+    except ImportError:
+        return None
+    # The functions of `step` call one another by name: give them a namespace in which those names are compiled.
+    namespace = dict(vars(step), zeros=numba.njit(cache=True)(_array))
+    for name in _FUNCTIONS:
+        plain = getattr(step, name)
+        function = types.FunctionType(plain.__code__, namespace, name, plain.__defaults__)
+        function.__module__ = plain.__module__
+        namespace[name] = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    result: Callable[..., None] = namespace["run_many"]
+    return result
+
+
+def play(
+    scenarios: Any,
+    arrivals: FloatArray,
+    demand: Any,
+    dt: float,
+    brownouts: tuple[FloatArray, FloatArray, FloatArray],
+    record: bool,
+    use_numba: bool | None,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Play every row of the record array `scenarios`; the arrays come back as (totals, peaks, waits, series)."""
+    count, steps = len(scenarios), arrivals.shape[-1]
+    run_many = None if use_numba is False else compiled()
+    if use_numba and run_many is None:
+        raise ImportError("compiled=True, but numba cannot be imported; install numba, or leave compiled unset")
+    totals = np.zeros((count, step.FIELDS))
+    peaks = np.zeros((count, step.PEAKS))
+    waits = np.zeros((count, len(WAIT_EDGES) - 1))
+    series = np.zeros((count, step.FIELDS + 1 if record else 0, steps + 1))
+    rest = (arrivals, demand, dt, *brownouts, totals, peaks, waits, WAIT_EDGES, series)
+    if run_many is None:
+        names = scenarios.dtype.names
+        plain = [types.SimpleNamespace(**dict(zip(names, row.tolist(), strict=True))) for row in scenarios]
+        step.run_many(plain, 0, count, *rest)
+        return totals, peaks, waits, series
+    workers = min(os.cpu_count() or 1, count)
+    if workers == 1:
+        run_many(scenarios, 0, count, *rest)
+    else:
+        # Small blocks, so that a core which met quick scenarios takes on more.
+        bounds = np.unique(np.linspace(0, count, 8 * workers + 1).astype(int))
+        with ThreadPoolExecutor(workers) as pool:
+            jobs = [pool.submit(run_many, scenarios, a, b, *rest) for a, b in zip(bounds, bounds[1:], strict=False)]
+            for job in jobs:
+                job.result()
+    return totals, peaks, waits, series

@@ -1,0 +1,251 @@
+"""What came out of a drop: where every buyer ended, and every quantity over time."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import step
+from .engine import WAIT_EDGES
+from .parameters import FloatArray, ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PLACES: dict[str, tuple[int, str]] = {
+    "paid": (step.PAID, "order confirmed while the buyer was still there"),
+    "paid_late": (step.PAID_LATE, "charged after the buyer had left"),
+    "declined": (step.DECLINED, "card declined: an answer, not an error"),
+    "turned_away": (step.TURNED_AWAY, "not let in, and did not come back"),
+    "gave_up": (step.GAVE_UP, "left the queue before their turn"),
+    "dead_lettered": (step.DEAD_LETTERED, "every attempt failed"),
+    "reloading": (step.RELOADING, "turned away, about to press reload"),
+    "queued": (step.QUEUED, "in the queue at the end"),
+    "at_gateway": (step.AT_GATEWAY, "in a call at the end"),
+    "recovering": (step.RECOVERING, "waiting for the next attempt at the end"),
+}
+"""Where a buyer can be, in the order of the ledger: one buyer is in exactly one of these places."""
+
+FLOWS: dict[str, tuple[int, str]] = {
+    "arrivals": (step.ARRIVED, "buyers/s"),
+    "offered": (step.OFFERED, "buyers/s"),
+    "admitted": (step.ADMITTED, "buyers/s"),
+    "dispatched": (step.CALLS, "calls/s"),
+    "refused": (step.REFUSED, "calls/s"),
+    "timed_out": (step.TIMED_OUT, "calls/s"),
+    "goodput": (step.PAID, "buyers/s"),
+    "giving_up": (step.GAVE_UP, "buyers/s"),
+    "turning_away": (step.TURNED_AWAY, "buyers/s"),
+    "dead_lettering": (step.DEAD_LETTERED, "buyers/s"),
+}
+"""Series that are rates: the mean over the step that ends at each time (0 at the first)."""
+
+LEVELS: dict[str, tuple[int, str]] = {
+    "queue": (step.QUEUED, "buyers"),
+    "in_flight": (step.IN_FLIGHT, "calls"),
+    "waited_for": (step.AT_GATEWAY, "calls"),
+    "retry_queue": (step.RECOVERING, "buyers"),
+    "reload_pool": (step.RELOADING, "buyers"),
+    "tokens": (step.TOKENS, "tokens"),
+    "response_time": (step.RESPONSE_TIME, "s"),
+    "wait": (step.FIELDS, "s"),
+}
+"""Series that are states at each time. `wait` is how long a buyer who joins the queue then waits for the call."""
+
+SERIES = {**FLOWS, **LEVELS}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The result of `simulate`.
+
+    Totals have the batch shape of the scenario (a plain float for one scenario): `arrived`, the ten places of the
+    ledger (`paid`, `paid_late`, `declined`, `turned_away`, `gave_up`, `dead_lettered`, `reloading`, `queued`,
+    `at_gateway`, `recovering`; buyers), `calls`, `admissions`, and the peaks `max_queue` (buyers), `max_in_flight`
+    (calls) and `worst_response_time` (s).
+
+    Series have that shape plus time as the last axis, and need record=True: `time` (s), the rates `arrivals`,
+    `offered` (with reloads), `admitted`, `goodput`, `giving_up`, `turning_away`, `dead_lettering` (buyers/s),
+    `dispatched`, `refused`, `timed_out` (calls/s), and the levels `queue`, `retry_queue`, `reload_pool` (buyers),
+    `in_flight`, `waited_for` (calls), `tokens`, `response_time`, `wait` (s).
+    """
+
+    shape: tuple[int, ...]
+    dt: float
+    start: float
+    steps: int
+    totals: FloatArray = field(repr=False)
+    peaks: FloatArray = field(repr=False)
+    waits: FloatArray = field(repr=False)
+    recorded: FloatArray | None = field(repr=False)
+    scenario: tuple[Any, Any, Any, Any] = field(repr=False)
+
+    def _total(self, index: int) -> Any:
+        return self._shaped(self.totals[:, index])
+
+    def _shaped(self, flat: FloatArray) -> Any:
+        return flat.reshape(self.shape) if self.shape else float(flat[0])
+
+    # Totals, spelled out so that editors complete them.
+    arrived = property(lambda self: self._total(step.ARRIVED), doc="Fresh buyers, without reloads.")
+    paid = property(lambda self: self._total(step.PAID), doc=PLACES["paid"][1])
+    paid_late = property(lambda self: self._total(step.PAID_LATE), doc=PLACES["paid_late"][1])
+    declined = property(lambda self: self._total(step.DECLINED), doc=PLACES["declined"][1])
+    turned_away = property(lambda self: self._total(step.TURNED_AWAY), doc=PLACES["turned_away"][1])
+    gave_up = property(lambda self: self._total(step.GAVE_UP), doc=PLACES["gave_up"][1])
+    dead_lettered = property(lambda self: self._total(step.DEAD_LETTERED), doc=PLACES["dead_lettered"][1])
+    reloading = property(lambda self: self._total(step.RELOADING), doc=PLACES["reloading"][1])
+    queued = property(lambda self: self._total(step.QUEUED), doc=PLACES["queued"][1])
+    at_gateway = property(lambda self: self._total(step.AT_GATEWAY), doc=PLACES["at_gateway"][1])
+    recovering = property(lambda self: self._total(step.RECOVERING), doc=PLACES["recovering"][1])
+    admissions = property(lambda self: self._total(step.ADMITTED), doc="Buyers let in, over the whole window.")
+    calls = property(lambda self: self._total(step.CALLS), doc="Calls started, refused ones included.")
+    max_queue = property(lambda self: self._shaped(self.peaks[:, step.MAX_QUEUE]), doc="Longest queue, buyers.")
+    max_in_flight = property(
+        lambda self: self._shaped(self.peaks[:, step.MAX_IN_FLIGHT]), doc="Most calls in flight at the gateway."
+    )
+    worst_response_time = property(
+        lambda self: self._shaped(self.peaks[:, step.WORST_RESPONSE_TIME]), doc="Slowest the gateway got, s."
+    )
+
+    @property
+    def time(self) -> FloatArray:
+        """The instants of all series, in seconds, shape (steps + 1,)."""
+        return self.start + self.dt * np.arange(self.steps + 1)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in SERIES:
+            return self.series(name)
+        known = ", ".join((*PLACES, *SERIES))
+        raise AttributeError(f"an Outcome has no {name!r}; it has arrived, calls, admissions, time, {known}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *SERIES})
+
+    def series(self, name: str) -> FloatArray:
+        """One series by name, shape (..., steps + 1); see `SERIES` for the names and their units."""
+        if name not in SERIES:
+            raise ParameterError(f"series {name!r} is unknown: must be one of {', '.join(SERIES)}")
+        values = self._recorded(name)[:, SERIES[name][0]]
+        if name in FLOWS:
+            values = np.diff(values, axis=-1, prepend=0.0) / self.dt
+        return values.reshape((*self.shape, -1))
+
+    def _recorded(self, what: str) -> FloatArray:
+        if self.recorded is None:
+            raise ParameterError(f"{what} was not recorded; call simulate(..., record=True)")
+        return self.recorded
+
+    def ledger(self, over_time: bool = False) -> pd.DataFrame:
+        """Where every buyer is, by place: at the end, or at every instant.
+
+        The rows of one scenario add up to `arrived`, to 1e-9 of it. For a batch, scenario axes `axis_0`, ... come
+        first. At the end: columns `place`, `buyers`, `share` (of arrived), `meaning`. Over time: columns `time`,
+        `arrived` and one per place.
+        """
+        import pandas as pd
+
+        frames = []
+        for flat, labels in self._scenarios():
+            if over_time:
+                recorded = self._recorded("the ledger over time")[flat]
+                columns = {"time": self.time, "arrived": recorded[step.ARRIVED]}
+                columns |= {place: recorded[i] for place, (i, _) in PLACES.items()}
+                frame = pd.DataFrame(columns)
+            else:
+                buyers = np.array([self.totals[flat, i] for i, _ in PLACES.values()])
+                arrived = self.totals[flat, step.ARRIVED]
+                share = buyers / arrived if arrived > 0 else np.zeros_like(buyers)
+                frame = pd.DataFrame(
+                    {"place": list(PLACES), "buyers": buyers, "share": share, "meaning": [m for _, m in PLACES.values()]}
+                )
+            for axis, label in reversed(list(enumerate(labels))):
+                frame.insert(0, f"axis_{axis}", label)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def frame(self) -> pd.DataFrame:
+        """All series, tidy: columns `time` and one per series; for a batch, scenario axes `axis_0`, ... first."""
+        import pandas as pd
+
+        frames = []
+        for flat, labels in self._scenarios():
+            columns: dict[str, Any] = {f"axis_{axis}": label for axis, label in enumerate(labels)}
+            columns["time"] = self.time
+            for name in SERIES:
+                columns[name] = self.series(name).reshape(-1, self.steps + 1)[flat]
+            frames.append(pd.DataFrame(columns))
+        return pd.concat(frames, ignore_index=True)
+
+    def _scenarios(self) -> Any:
+        return enumerate(itertools.product(*(range(n) for n in self.shape)))
+
+    def wait_quantile(self, q: Any) -> Any:
+        """The time in the queue that a share `q` (0 to 1) of the buyers waited at most, in seconds.
+
+        Weighted by the buyers who waited it: everyone let in who did not give up. Whoever is still queued when the
+        window closes counts with the wait so far. NaN where nobody was let in. Right to about 1 % (the waits are
+        kept in bins 2.3 % wide, so that sweeps need no series); a wait below a millisecond counts as 0. An array
+        of q adds its axes at the end.
+
+        >>> from flashsale_lib import Design, simulate
+        >>> round(simulate(Design.unlimited(workers=160)).wait_quantile(0.95))
+        139
+        """
+        q = np.asarray(_share(q))
+        cumulative = np.cumsum(self.waits, axis=-1)
+        result = np.full((len(cumulative), q.size), np.nan)
+        for flat, counts in enumerate(cumulative):
+            if counts[-1] > 0:
+                at = np.clip(q.ravel() * counts[-1], 0.0, counts[-1])
+                bin_ = np.minimum(np.searchsorted(counts, at, side="left"), len(counts) - 1)
+                before = np.where(bin_ > 0, counts[bin_ - 1], 0.0)
+                inside = np.clip((at - before) / np.maximum(counts[bin_] - before, 1e-300), 0.0, 1.0)
+                waited = WAIT_EDGES[bin_] + inside * (WAIT_EDGES[bin_ + 1] - WAIT_EDGES[bin_])
+                result[flat] = np.where(bin_ == 0, 0.0, waited)
+        shaped = result.reshape((*self.shape, *q.shape))
+        return float(shaped) if shaped.ndim == 0 else shaped
+
+    def latency_quantile(self, q: Any) -> Any:
+        """The time from being let in to the answer of the first call, at most, for a share `q` of the buyers, in s.
+
+        Queue wait plus call: exponential with the gateway's response time when the call starts, cut at the
+        timeout. Weighted by the buyers who reached a call. NaN where nobody did. Needs record=True.
+
+        >>> from flashsale_lib import Design, simulate
+        >>> round(simulate(Design(admit_rate=40, workers=1000)).latency_quantile(0.5), 1)
+        0.6
+        """
+        q = np.asarray(_share(q))
+        series = self._recorded("latency")
+        design = self.scenario[0]
+        patience = np.broadcast_to(self.scenario[2].patience, self.shape).ravel()
+        timeout = np.broadcast_to(design.timeout, self.shape).ravel()
+        result = np.full((len(series), q.size), np.nan)
+        for flat, rows in enumerate(series):
+            wait = 0.5 * (rows[step.FIELDS][1:] + rows[step.FIELDS][:-1])
+            served = np.clip(np.arange(self.steps) * self.dt + wait, 0.0, self.steps * self.dt)
+            weight = np.diff(rows[step.ADMITTED]) * np.exp(-wait / patience[flat])
+            if not weight.sum() > 0:
+                continue
+            response = np.interp(served, np.arange(self.steps + 1) * self.dt, rows[step.RESPONSE_TIME])
+            low, high = np.zeros(q.size), np.full(q.size, float(np.max(wait + np.minimum(timeout[flat], 60 * response))))
+            for _ in range(60):  # bisection on the mixture's distribution function
+                middle = 0.5 * (low + high)
+                call = middle[:, np.newaxis] - wait
+                done = np.where(call >= timeout[flat], 1.0, -np.expm1(-np.maximum(call, 0.0) / response))
+                enough = done @ weight >= q.ravel() * weight.sum()
+                low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+            result[flat] = high
+        shaped = result.reshape((*self.shape, *q.shape))
+        return float(shaped) if shaped.ndim == 0 else shaped
+
+
+def _share(q: Any) -> Any:
+    values = np.asarray(q)
+    if values.dtype.kind not in "iuf" or np.any(~((values >= 0) & (values <= 1))):
+        raise ParameterError(f"quantile q is {q!r}: must be a share from 0 to 1; for the 95th percentile pass 0.95")
+    return values.astype(np.float64)
