@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import step
-from .engine import WAIT_EDGES
+from .engine import wait_edges
 from .parameters import FloatArray, ParameterError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Outcome:
     steps: int
     totals: FloatArray = field(repr=False)
     peaks: FloatArray = field(repr=False)
-    waits: FloatArray = field(repr=False)
+    waits: NDArray[np.float32] = field(repr=False)
     recorded: FloatArray | None = field(repr=False)
     scenario: tuple[Any, Any, Any, Any] = field(repr=False)
 
@@ -187,16 +188,17 @@ class Outcome:
         """The time in the queue that a share `q` (0 to 1) of the buyers waited at most, in seconds.
 
         Weighted by the buyers who waited it: everyone let in who did not give up. Whoever is still queued when the
-        window closes counts with the wait so far. NaN where nobody was let in. Right to about 1 % (the waits are
-        kept in bins 2.3 % wide, so that sweeps need no series); a wait below a millisecond counts as 0. An array
-        of q adds its axes at the end.
+        window closes counts with the wait so far. NaN where nobody was let in. Right to 0.6 %, the width of
+        the bins in which waits are kept (so that sweeps need no series); a wait below 0.01 s counts as 0. An
+        array of q adds its axes at the end.
 
         >>> from flashsale_lib import Design, simulate
         >>> round(simulate(Design.unlimited(workers=160)).wait_quantile(0.95))
         139
         """
         q = np.asarray(_share(q))
-        cumulative = np.cumsum(self.waits, axis=-1)
+        cumulative = np.cumsum(self.waits, axis=-1, dtype=np.float64)
+        edges = wait_edges(self.steps * self.dt)
         result = np.full((len(cumulative), q.size), np.nan)
         for flat, counts in enumerate(cumulative):
             if counts[-1] > 0:
@@ -204,7 +206,7 @@ class Outcome:
                 bin_ = np.minimum(np.searchsorted(counts, at, side="left"), len(counts) - 1)
                 before = np.where(bin_ > 0, counts[bin_ - 1], 0.0)
                 inside = np.clip((at - before) / np.maximum(counts[bin_] - before, 1e-300), 0.0, 1.0)
-                waited = WAIT_EDGES[bin_] + inside * (WAIT_EDGES[bin_ + 1] - WAIT_EDGES[bin_])
+                waited = edges[bin_] + inside * (edges[bin_ + 1] - edges[bin_])
                 result[flat] = np.where(bin_ == 0, 0.0, waited)
         shaped = result.reshape((*self.shape, *q.shape))
         return float(shaped) if shaped.ndim == 0 else shaped

@@ -134,7 +134,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter("design", "max_wait", "w", "s", INF, 0.0, HUGE,
               "the promise: the front door closes while the estimated wait is longer",
               Slider(1, 1000, 20, log=True, unlimited=True), unlimited=True),
-    Parameter("design", "queue_limit", "L", "buyers", 9000.0, 0.0, HUGE,
+    Parameter("design", "queue_limit", "L", "buyers", 12000.0, 0.0, HUGE,
               "buyers in the queue at which the front door closes",
               Slider(10, 31_600, 20, log=True, unlimited=True), unlimited=True),
     Parameter("design", "skip_stale", "", "", True, 0.0, 1.0,

@@ -337,9 +337,12 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, edges, ser
         totals[i] = book[i]
     wait = np.zeros(steps + 1)
     fifo_wait(queue_path, dispatched_path, dt, leave_rate, wait)
+    counts = zeros(len(waits))
     for k in range(steps):
         waited = 0.5 * (wait[k] + wait[k + 1])
-        waits[wait_bin(waited, edges)] += admitted_path[k] * math.exp(-waited / p.patience)
+        counts[wait_bin(waited, edges)] += admitted_path[k] * math.exp(-waited / p.patience)
+    for i in range(len(waits)):
+        waits[i] = counts[i]
     if recording:
         for k in range(steps + 1):
             series[FIELDS, k] = wait[k]
