@@ -166,7 +166,7 @@ class Demand:
         """Buyers who have arrived by the times `t` (any shape): the exact integral of the rate.
 
         >>> round(Demand.drop().cumulative(90) - Demand.drop().cumulative(60))
-        14943
+        14944
         """
         t = np.clip(np.asarray(t, dtype=np.float64), self.time[0], self.time[-1])
         i = np.clip(np.searchsorted(self.time, t, side="right") - 1, 0, self.time.size - 2)

@@ -54,7 +54,7 @@ def simulate(
 
     >>> outcome = simulate(Design.naive())
     >>> f"{outcome.paid:,.0f} of {outcome.arrived:,.0f} buyers paid"
-    '4,625 of 33,550 buyers paid'
+    '4,626 of 33,550 buyers paid'
 
     Reference: the model is this project's own (design notes in README); for fluid queues with abandonment see
     W. Whitt, Fluid models for multiserver queues with abandonments, Operations Research 54 (2006).
@@ -79,7 +79,7 @@ def simulate(
     for name, value in fields.items():
         scenarios[name.split(".")[1]] = np.broadcast_to(value, shape).ravel()
     rows = np.broadcast_to(np.arange(arrivals[..., 0].size).reshape(arrivals.shape[:-1]), shape).ravel()
-    totals, peaks, waits, series = engine.play(
+    totals, peaks, waits, accepts, series = engine.play(
         scenarios,
         arrivals.reshape(-1, steps),
         rows,
@@ -96,6 +96,7 @@ def simulate(
         totals=totals,
         peaks=peaks,
         waits=waits,
+        accepts=accepts,
         recorded=series if record else None,
         scenario=(design, demand, buyers, gateway),
     )

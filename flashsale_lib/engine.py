@@ -57,7 +57,7 @@ def compiled() -> Callable[..., None] | None:
     # The functions of `step` call one another by name: give them a namespace in which those names are compiled.
     namespace = dict(vars(step), zeros=numba.njit(cache=True)(_array))
     for name in _FUNCTIONS:
-        plain = getattr(step, name)
+        plain = namespace[name]
         function = types.FunctionType(plain.__code__, namespace, name, plain.__defaults__)
         function.__module__ = plain.__module__
         namespace[name] = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
@@ -73,8 +73,9 @@ def play(
     brownouts: tuple[FloatArray, FloatArray, FloatArray],
     record: bool,
     use_numba: bool | None,
-) -> tuple[FloatArray, FloatArray, NDArray[np.float32], FloatArray]:
-    """Play every row of the record array `scenarios`; the arrays come back as (totals, peaks, waits, series)."""
+) -> tuple[FloatArray, FloatArray, NDArray[np.float32], NDArray[np.float32], FloatArray]:
+    """Play every row of the record array `scenarios`; the arrays come back as (totals, peaks, waits, accepts,
+    series)."""
     count, steps = len(scenarios), arrivals.shape[-1]
     run_many = None if use_numba is False else compiled()
     if use_numba and run_many is None:
@@ -82,13 +83,14 @@ def play(
     totals = np.zeros((count, step.FIELDS))
     peaks = np.zeros((count, step.PEAKS))
     waits = np.zeros((count, WAIT_BINS), dtype=np.float32)  # half the memory: it is most of a sweep
+    accepts = np.zeros((count, step.LOAD_BINS + WAIT_BINS), dtype=np.float32)
     series = np.zeros((count, step.FIELDS + 1 if record else 0, steps + 1))
-    rest = (arrivals, demand, dt, *brownouts, totals, peaks, waits, wait_edges(steps * dt), series)
+    rest = (arrivals, demand, dt, *brownouts, totals, peaks, waits, accepts, wait_edges(steps * dt), series)
     if run_many is None:
         names = scenarios.dtype.names
         plain = [types.SimpleNamespace(**dict(zip(names, row.tolist(), strict=True))) for row in scenarios]
         step.run_many(plain, 0, count, *rest)
-        return totals, peaks, waits, series
+        return totals, peaks, waits, accepts, series
     workers = min(os.cpu_count() or 1, count)
     if workers == 1:
         run_many(scenarios, 0, count, *rest)
@@ -99,4 +101,4 @@ def play(
             jobs = [pool.submit(run_many, scenarios, a, b, *rest) for a, b in zip(bounds, bounds[1:], strict=False)]
             for job in jobs:
                 job.result()
-    return totals, peaks, waits, series
+    return totals, peaks, waits, accepts, series

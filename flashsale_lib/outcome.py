@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import step
+from . import door, step
 from .engine import wait_edges
 from .parameters import FloatArray, ParameterError
 
@@ -52,11 +52,14 @@ LEVELS: dict[str, tuple[int, str]] = {
     "reload_pool": (step.RELOADING, "buyers"),
     "tokens": (step.TOKENS, "tokens"),
     "response_time": (step.RESPONSE_TIME, "s"),
+    "door_load": (step.DOOR_LOAD, "share"),
+    "door_delay": (step.DOOR_DELAY, "s"),
     "wait": (step.FIELDS, "s"),
 }
 """Series that are states at each time. `wait` is how long a buyer who joins the queue then waits for the call."""
 
-SERIES = {**FLOWS, **LEVELS}
+SERIES = {**FLOWS, **LEVELS, "accept_latency": (-1, "s")}
+"""All series and their units; `accept_latency` is the mean time until the front door has answered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,8 @@ class Outcome:
     Series have that shape plus time as the last axis, and need record=True: `time` (s), the rates `arrivals`,
     `offered` (with reloads), `admitted`, `goodput`, `giving_up`, `turning_away`, `dead_lettering` (buyers/s),
     `dispatched`, `refused`, `timed_out` (calls/s), and the levels `queue`, `retry_queue`, `reload_pool` (buyers),
-    `in_flight`, `waited_for` (calls), `tokens`, `response_time`, `wait` (s).
+    `in_flight`, `waited_for` (calls), `tokens`, `response_time`, `wait`, `accept_latency` (s); of the front door's
+    servers `door_load` (share) and `door_delay` (s).
     """
 
     shape: tuple[int, ...]
@@ -81,6 +85,7 @@ class Outcome:
     totals: FloatArray = field(repr=False)
     peaks: FloatArray = field(repr=False)
     waits: NDArray[np.float32] = field(repr=False)
+    accepts: NDArray[np.float32] = field(repr=False)
     recorded: FloatArray | None = field(repr=False)
     scenario: tuple[Any, Any, Any, Any] = field(repr=False)
 
@@ -130,10 +135,64 @@ class Outcome:
         """One series by name, shape (..., steps + 1); see `SERIES` for the names and their units."""
         if name not in SERIES:
             raise ParameterError(f"series {name!r} is unknown: must be one of {', '.join(SERIES)}")
+        if name == "accept_latency":
+            return self._accept_latency().reshape((*self.shape, -1))
         values = self._recorded(name)[:, SERIES[name][0]]
         if name in FLOWS:
             values = np.diff(values, axis=-1, prepend=0.0) / self.dt
         return values.reshape((*self.shape, -1))
+
+    def _door(self) -> tuple[FloatArray, FloatArray]:
+        """Servers and service time of the front door, one per scenario."""
+        design = self.scenario[0]
+        servers, time = (np.broadcast_to(v, self.shape).ravel() for v in (design.door_servers, design.door_time))
+        return servers, time
+
+    def _accept_latency(self) -> FloatArray:
+        recorded = self._recorded("accept_latency")
+        rows = [
+            door.mean_latency(servers, time, rows[step.DOOR_LOAD], rows[step.DOOR_DELAY])
+            for servers, time, rows in zip(*self._door(), recorded, strict=True)
+        ]
+        return np.array(rows)
+
+    def accept_quantile(self, q: Any) -> Any:
+        """The time until the front door has answered, at most, for a share `q` of all requests, in seconds.
+
+        An M/M/c station while it keeps up, a fluid backlog while it does not. Weighted by requests, reloads and
+        refusals included. NaN where there were none. An array of q adds its axes at the end.
+
+        >>> from flashsale_lib import Design, simulate
+        >>> round(simulate(Design.naive()).accept_quantile(0.99), 3)
+        0.092
+        """
+        q = np.asarray(_share(q))
+        result = np.full((len(self.accepts), q.size), np.nan)
+        edges = wait_edges(self.steps * self.dt)
+        load = (np.arange(step.LOAD_BINS) + 0.5) / step.LOAD_BINS
+        for flat, (servers, time) in enumerate(zip(*self._door(), strict=True)):
+            counts = self.accepts[flat].astype(np.float64)
+            if not counts.sum() > 0:
+                continue
+            # Fold identical histories together: only bins that somebody met.
+            steady, late = counts[: step.LOAD_BINS], counts[step.LOAD_BINS :]
+            met, behind = np.flatnonzero(steady), np.flatnonzero(late)
+            delay = 0.5 * (edges[behind] + edges[behind + 1])
+
+            def tail(t: FloatArray, servers: float = servers, time: float = time) -> FloatArray:
+                beyond = door.latency_tail(t, servers, time, load[met]) @ steady[met]  # noqa: B023
+                after = np.exp(-np.maximum(t[:, np.newaxis] - delay, 0.0) / time)  # noqa: B023
+                total: FloatArray = (beyond + after @ late[behind]) / counts.sum()  # noqa: B023
+                return total
+
+            low, high = np.zeros(q.size), np.full(q.size, 60.0 * time / (1 - door.HIGHEST_LOAD) + delay.max(initial=0.0))
+            for _ in range(60):
+                middle = 0.5 * (low + high)
+                enough = tail(middle) <= 1.0 - q.ravel()
+                low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+            result[flat] = high
+        shaped = result.reshape((*self.shape, *q.shape))
+        return float(shaped) if shaped.ndim == 0 else shaped
 
     def _recorded(self, what: str) -> FloatArray:
         if self.recorded is None:
@@ -194,7 +253,7 @@ class Outcome:
 
         >>> from flashsale_lib import Design, simulate
         >>> round(simulate(Design.unlimited(workers=160)).wait_quantile(0.95))
-        139
+        140
         """
         q = np.asarray(_share(q))
         cumulative = np.cumsum(self.waits, axis=-1, dtype=np.float64)

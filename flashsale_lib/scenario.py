@@ -116,6 +116,9 @@ class Design(Checked):
 
     admit_rate: Numeric = default("design", "admit_rate")
     admit_burst: Numeric = default("design", "admit_burst")
+    door_servers: Numeric = default("design", "door_servers")
+    door_time: Numeric = default("design", "door_time")
+    refusal_cost: Numeric = default("design", "refusal_cost")
     max_wait: Numeric = default("design", "max_wait")
     queue_limit: Numeric = default("design", "queue_limit")
     skip_stale: Numeric | bool = default("design", "skip_stale")

@@ -17,15 +17,21 @@ import math
 
 import numpy as np
 
+from .waits import fifo_wait, wait_bin
+
 # What a run adds up, in buyers unless it says otherwise: where each buyer ended, and what passed on the way.
 PAID, PAID_LATE, DECLINED, TURNED_AWAY, GAVE_UP, DEAD_LETTERED, ARRIVED = range(7)
 OFFERED, ADMITTED, CALLS, REFUSED, TIMED_OUT, ERRORS = range(7, 13)
 # What there is at an instant: buyers by place, then the gateway's own view (calls; seconds) and the tokens left.
 RELOADING, QUEUED, AT_GATEWAY, RECOVERING, IN_FLIGHT, RESPONSE_TIME, TOKENS = range(13, 20)
-FIELDS = 20
+# The front door's own servers: how busy they are (share), and the backlog of requests in front of them (s).
+DOOR_LOAD, DOOR_DELAY = range(20, 22)
+FIELDS = 22
 # What a run keeps besides its totals.
 MAX_QUEUE, MAX_IN_FLIGHT, WORST_RESPONSE_TIME, PEAKS = range(4)
 
+LOAD_BINS = 200
+"""Bins for the load of the door's servers, from 0 to 1."""
 LEAST_HEALTH = 1e-9
 """A dead gateway still has this share of its speed, so that a response time stays a finite number."""
 
@@ -110,7 +116,7 @@ def queue_room(queue_left, settles, outflow, release_rate, p):
     return max(0.0, (limit - queue_left) / settles + outflow)
 
 
-def run_many(scenarios, first, last, arrivals, demand, dt, starts, ends, healths, totals, peaks, waits, edges, series):
+def run_many(scenarios, first, last, arrivals, demand, dt, starts, ends, healths, totals, peaks, waits, accepts, edges, series):
     """Play the scenarios `first` to `last` (exclusive); `demand[i]` is the row of `arrivals` that scenario i meets."""
     for i in range(first, last):
         run(
@@ -123,17 +129,19 @@ def run_many(scenarios, first, last, arrivals, demand, dt, starts, ends, healths
             totals[i],
             peaks[i],
             waits[i],
+            accepts[i],
             edges,
             series[i],
         )
 
 
-def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, edges, series):
+def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, edges, series):
     """Play one scenario `p` (a record of floats) and add it up in `totals`, `peaks`, `waits` and `series`.
 
     arrivals : fresh buyers in each step, exact.         starts, ends, healths : the gateway's brownouts.
     totals   : FIELDS numbers, the state at the end.     peaks : the largest queue, calls in flight, response time.
     waits    : buyers by time spent in the queue, one count per bin between `edges`.
+    accepts  : requests at the door, by its load (LOAD_BINS) while it keeps up, then by its delay (as `edges`).
     series   : FIELDS rows with the state at every instant and one with the waits, or no rows at all.
     """
     steps = len(arrivals)
@@ -157,6 +165,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, edges, ser
     in_flight = 0.0  # N = Z + V, with V the calls timed out here and still being worked on there
     in_flight_before = 0.0
     tokens = p.admit_burst
+    door_backlog = 0.0  # work in front of the door's servers, in server-seconds
 
     # Cumulative counts at every instant, for first-in-first-out.
     queue_path = np.zeros(steps + 1)
@@ -223,6 +232,14 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, edges, ser
         if limited:
             tokens = min(p.admit_burst, max(0.0, tokens + (p.admit_rate - admitted) * dt))
         turned_away = (offered - admitted) * dt
+        door_work = (admitted + (offered - admitted) * p.refusal_cost) * p.door_time
+        door_backlog = max(0.0, door_backlog + (door_work - p.door_servers) * dt)
+        door_load = min(1.0, door_work / p.door_servers)
+        door_delay = door_backlog / p.door_servers
+        if door_backlog > 0.0:
+            accepts[LOAD_BINS + wait_bin(door_delay, edges)] += offered * dt
+        else:
+            accepts[min(LOAD_BINS - 1, int(door_load * LOAD_BINS))] += offered * dt
         again = turned_away * p.reload_probability
         reloading = reloading * reload_stays + again / dt * reload_settles
         reloaded_late = again - again / dt * reload_settles
@@ -326,6 +343,8 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, edges, ser
         alone = response_time(in_flight, p.service_time, p.contention, p.coherency)
         book[RESPONSE_TIME] = alone / health
         book[TOKENS] = tokens
+        book[DOOR_LOAD] = door_load
+        book[DOOR_DELAY] = door_delay
         peaks[MAX_QUEUE] = max(peaks[MAX_QUEUE], queued)
         peaks[MAX_IN_FLIGHT] = max(peaks[MAX_IN_FLIGHT], in_flight)
         peaks[WORST_RESPONSE_TIME] = max(peaks[WORST_RESPONSE_TIME], book[RESPONSE_TIME])
@@ -336,7 +355,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, edges, ser
     for i in range(FIELDS):
         totals[i] = book[i]
     wait = np.zeros(steps + 1)
-    fifo_wait(queue_path, dispatched_path, dt, leave_rate, wait)
+    fifo_wait(queue_path, dispatched_path, dt, leave_rate, queue_stays, queue_settles, wait)
     counts = zeros(len(waits))
     for k in range(steps):
         waited = 0.5 * (wait[k] + wait[k + 1])
@@ -346,44 +365,3 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, edges, ser
     if recording:
         for k in range(steps + 1):
             series[FIELDS, k] = wait[k]
-
-
-def wait_bin(waited, edges):
-    """The bin of a wait: the first holds those too short to count, the others grow by a constant factor."""
-    if waited < edges[1]:
-        return 0
-    return min(len(edges) - 2, 1 + int(math.log(waited / edges[1]) / math.log(edges[2] / edges[1])))
-
-
-def fifo_wait(queue, dispatched, dt, leave_rate, wait):
-    """Fill `wait` with how long a buyer who joins at each instant waits for its call, first in, first out.
-
-    A buyer who joins with Q ahead is served when, at dispatch rate b(s), those still ahead are gone:
-    Q*exp(-leave_rate*x) - integral of b(s)*exp(-leave_rate*(x - s)) reaches 0. Within a step b is constant and the
-    equation solves in closed form. `served` is that integral since the start, scaled by exp(-leave_rate*t) so that
-    long windows cannot overflow. Whoever still waits at the end counts with the wait so far.
-    """
-    steps = len(queue) - 1
-    served = np.zeros(steps + 1)
-    stays, settles = relax(leave_rate, dt)
-    for k in range(steps):
-        rate = (dispatched[k + 1] - dispatched[k]) / dt
-        served[k + 1] = served[k] * stays + rate * settles
-    slack = 1e-9 * max(1.0, dispatched[steps])  # rounding must not hold a buyer back after the queue is empty
-    turn = 0  # the step in which the buyer's turn comes
-    for k in range(steps + 1):
-        turn = max(turn, k)
-        ahead = served[k] + queue[k]
-        while turn < steps and ahead * math.exp(-leave_rate * (turn + 1 - k) * dt) > served[turn + 1] + slack:
-            turn += 1
-        if turn == steps:
-            wait[k] = (steps - k) * dt
-            continue
-        rate = (dispatched[turn + 1] - dispatched[turn]) / dt
-        rest = max(0.0, ahead * math.exp(-leave_rate * (turn - k) * dt) - served[turn])
-        into = 0.0
-        if rest > 0.0 and rate > 0.0:
-            into = rest / rate if leave_rate == 0.0 else math.log1p(rest * leave_rate / rate) / leave_rate
-        elif rest > 0.0:
-            into = dt
-        wait[k] = (turn - k) * dt + min(into, dt)

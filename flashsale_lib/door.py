@@ -1,0 +1,42 @@
+"""The front door as a station of its own: how fast a buyer hears "you're in the queue", or "no"."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .parameters import FloatArray
+
+HIGHEST_LOAD = 0.99
+"""Load above which the stationary formula is not used: near 1 it describes a state that a rush of seconds never reaches."""
+
+
+def wait_probability(servers: float, load: FloatArray) -> FloatArray:
+    """Erlang C for each load (share of the servers that is busy, 0 to 1), cut at `HIGHEST_LOAD`."""
+    offered = np.minimum(load, HIGHEST_LOAD) * servers
+    blocked = np.ones_like(offered)
+    for n in range(1, int(servers) + 1):
+        blocked = offered * blocked / (n + offered * blocked)
+    return blocked * servers / (servers - offered * (1.0 - blocked))
+
+
+def mean_latency(servers: float, service_time: float, load: FloatArray, delay: FloatArray) -> FloatArray:
+    """Mean accept latency in s: backlog + wait by Erlang C (while there is no backlog) + service."""
+    load = np.minimum(load, HIGHEST_LOAD)
+    wait = wait_probability(servers, load) * service_time / (servers * (1.0 - load))
+    return np.where(delay > 0.0, delay, wait) + service_time
+
+
+def latency_tail(t: FloatArray, servers: float, service_time: float, load: FloatArray) -> FloatArray:
+    """P(latency > t) of an M/M/c queue, shape (t, load): wait and service together.
+
+        P(T > t) = exp(-mu t) * (1 + C * (1 - exp(-mu t (c - 1 - a))) / (c - 1 - a))
+
+    with a = c*load and C = Erlang C. Source: D. Gross and C. M. Harris, Fundamentals of Queueing Theory, M/M/c.
+    """
+    load = np.minimum(load, HIGHEST_LOAD)
+    waits = wait_probability(servers, load)
+    slack = servers - 1.0 - servers * load
+    slack = np.where(np.abs(slack) < 1e-9, 1e-9, slack)
+    x = (t / service_time)[:, np.newaxis]
+    tail: FloatArray = np.exp(-x) + waits * (np.exp(-x) - np.exp(-x * (1.0 + slack))) / slack
+    return tail
