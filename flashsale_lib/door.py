@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import quantiles
 from .parameters import FloatArray
+from .step import LOAD_BINS
 
 HIGHEST_LOAD = 0.99
 """Load above which the stationary formula is not used: near 1 it describes a state that a rush of seconds never reaches."""
@@ -40,3 +42,30 @@ def latency_tail(t: FloatArray, servers: float, service_time: float, load: Float
     x = (t / service_time)[:, np.newaxis]
     tail: FloatArray = np.exp(-x) + waits * (np.exp(-x) - np.exp(-x * (1.0 + slack))) / slack
     return tail
+
+
+def latency_quantile(
+    servers: float, service_time: float, counts: FloatArray, edges: FloatArray, q: FloatArray
+) -> FloatArray:
+    """Quantiles of the accept latency over a whole drop.
+
+    counts : requests, first by load in `LOAD_BINS` bins while the door kept up, then by the delay of its backlog in
+    the bins between `edges`. NaN where there were no requests.
+    """
+    counts = counts.astype(np.float64)
+    total = counts.sum()
+    if not total > 0:
+        return np.full(q.size, np.nan)
+    steady, late = counts[:LOAD_BINS], counts[LOAD_BINS:]
+    met, behind = np.flatnonzero(steady), np.flatnonzero(late)
+    load = (met + 0.5) / LOAD_BINS
+    delay = 0.5 * (edges[behind] + edges[behind + 1])
+
+    def reached(t: FloatArray) -> FloatArray:
+        beyond = latency_tail(t, servers, service_time, load) @ steady[met]
+        after = np.exp(-np.maximum(t[:, np.newaxis] - delay, 0.0) / service_time) @ late[behind]
+        result: FloatArray = 1.0 - (beyond + after) / total
+        return result
+
+    highest = 60.0 * service_time / (1.0 - HIGHEST_LOAD) + float(delay.max(initial=0.0))
+    return quantiles.of_distribution(reached, highest, q)

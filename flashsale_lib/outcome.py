@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import door, step
+from . import door, quantiles, step
 from .engine import wait_edges
 from .parameters import FloatArray, ParameterError
 
@@ -166,33 +166,11 @@ class Outcome:
         >>> round(simulate(Design.naive()).accept_quantile(0.99), 3)
         0.092
         """
-        q = np.asarray(_share(q))
-        result = np.full((len(self.accepts), q.size), np.nan)
+        q = quantiles.share(q)
         edges = wait_edges(self.steps * self.dt)
-        load = (np.arange(step.LOAD_BINS) + 0.5) / step.LOAD_BINS
-        for flat, (servers, time) in enumerate(zip(*self._door(), strict=True)):
-            counts = self.accepts[flat].astype(np.float64)
-            if not counts.sum() > 0:
-                continue
-            # Fold identical histories together: only bins that somebody met.
-            steady, late = counts[: step.LOAD_BINS], counts[step.LOAD_BINS :]
-            met, behind = np.flatnonzero(steady), np.flatnonzero(late)
-            delay = 0.5 * (edges[behind] + edges[behind + 1])
-
-            def tail(t: FloatArray, servers: float = servers, time: float = time) -> FloatArray:
-                beyond = door.latency_tail(t, servers, time, load[met]) @ steady[met]  # noqa: B023
-                after = np.exp(-np.maximum(t[:, np.newaxis] - delay, 0.0) / time)  # noqa: B023
-                total: FloatArray = (beyond + after @ late[behind]) / counts.sum()  # noqa: B023
-                return total
-
-            low, high = np.zeros(q.size), np.full(q.size, 60.0 * time / (1 - door.HIGHEST_LOAD) + delay.max(initial=0.0))
-            for _ in range(60):
-                middle = 0.5 * (low + high)
-                enough = tail(middle) <= 1.0 - q.ravel()
-                low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-            result[flat] = high
-        shaped = result.reshape((*self.shape, *q.shape))
-        return float(shaped) if shaped.ndim == 0 else shaped
+        doors = zip(*self._door(), self.accepts, strict=True)
+        rows = [door.latency_quantile(servers, time, counts, edges, q) for servers, time, counts in doors]
+        return quantiles.shaped(rows, self.shape, q)
 
     def _recorded(self, what: str) -> FloatArray:
         if self.recorded is None:
@@ -255,58 +233,48 @@ class Outcome:
         >>> round(simulate(Design.unlimited(workers=160)).wait_quantile(0.95))
         140
         """
-        q = np.asarray(_share(q))
-        cumulative = np.cumsum(self.waits, axis=-1, dtype=np.float64)
+        q = quantiles.share(q)
         edges = wait_edges(self.steps * self.dt)
-        result = np.full((len(cumulative), q.size), np.nan)
-        for flat, counts in enumerate(cumulative):
-            if counts[-1] > 0:
-                at = np.clip(q.ravel() * counts[-1], 0.0, counts[-1])
-                bin_ = np.minimum(np.searchsorted(counts, at, side="left"), len(counts) - 1)
-                before = np.where(bin_ > 0, counts[bin_ - 1], 0.0)
-                inside = np.clip((at - before) / np.maximum(counts[bin_] - before, 1e-300), 0.0, 1.0)
-                waited = edges[bin_] + inside * (edges[bin_ + 1] - edges[bin_])
-                result[flat] = np.where(bin_ == 0, 0.0, waited)
-        shaped = result.reshape((*self.shape, *q.shape))
-        return float(shaped) if shaped.ndim == 0 else shaped
+        return quantiles.shaped([quantiles.from_bins(counts, edges, q) for counts in self.waits], self.shape, q)
+
+    def call_quantile(self, q: Any) -> Any:
+        """The time a worker spends on one call, at most, for a share `q` of the calls, in s. Needs record=True.
+
+        Exponential with the gateway's response time, cut at the timeout; refused calls are left out. NaN where no
+        call was taken.
+
+        >>> from flashsale_lib import Design, simulate
+        >>> round(simulate(Design.naive()).call_quantile(0.95), 1)
+        10.0
+        """
+        return self._calls("calls", q, after_queue=False)
 
     def latency_quantile(self, q: Any) -> Any:
         """The time from being let in to the answer of the first call, at most, for a share `q` of the buyers, in s.
 
-        Queue wait plus call: exponential with the gateway's response time when the call starts, cut at the
-        timeout. Weighted by the buyers who reached a call. NaN where nobody did. Needs record=True.
+        Queue wait plus call, the call as in `call_quantile` with the response time at its start. Weighted by the
+        buyers who did not give up. NaN where nobody was let in. Needs record=True.
 
         >>> from flashsale_lib import Design, simulate
         >>> round(simulate(Design(admit_rate=40, workers=1000)).latency_quantile(0.5), 1)
         0.6
         """
-        q = np.asarray(_share(q))
-        series = self._recorded("latency")
-        design = self.scenario[0]
-        patience = np.broadcast_to(self.scenario[2].patience, self.shape).ravel()
-        timeout = np.broadcast_to(design.timeout, self.shape).ravel()
-        result = np.full((len(series), q.size), np.nan)
-        for flat, rows in enumerate(series):
-            wait = 0.5 * (rows[step.FIELDS][1:] + rows[step.FIELDS][:-1])
-            served = np.clip(np.arange(self.steps) * self.dt + wait, 0.0, self.steps * self.dt)
-            weight = np.diff(rows[step.ADMITTED]) * np.exp(-wait / patience[flat])
-            if not weight.sum() > 0:
-                continue
-            response = np.interp(served, np.arange(self.steps + 1) * self.dt, rows[step.RESPONSE_TIME])
-            low, high = np.zeros(q.size), np.full(q.size, float(np.max(wait + np.minimum(timeout[flat], 60 * response))))
-            for _ in range(60):  # bisection on the mixture's distribution function
-                middle = 0.5 * (low + high)
-                call = middle[:, np.newaxis] - wait
-                done = np.where(call >= timeout[flat], 1.0, -np.expm1(-np.maximum(call, 0.0) / response))
-                enough = done @ weight >= q.ravel() * weight.sum()
-                low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-            result[flat] = high
-        shaped = result.reshape((*self.shape, *q.shape))
-        return float(shaped) if shaped.ndim == 0 else shaped
+        return self._calls("latency", q, after_queue=True)
 
-
-def _share(q: Any) -> Any:
-    values = np.asarray(q)
-    if values.dtype.kind not in "iuf" or np.any(~((values >= 0) & (values <= 1))):
-        raise ParameterError(f"quantile q is {q!r}: must be a share from 0 to 1; for the 95th percentile pass 0.95")
-    return values.astype(np.float64)
+    def _calls(self, what: str, q: Any, after_queue: bool) -> Any:
+        q = quantiles.share(q)
+        design, _, buyers, _ = self.scenario
+        timeout, patience = (np.broadcast_to(v, self.shape).ravel() for v in (design.timeout, buyers.patience))
+        instants = np.arange(self.steps + 1) * self.dt
+        middles = instants[1:] - 0.5 * self.dt
+        rows = []
+        for flat, series in enumerate(self._recorded(what)):
+            if after_queue:
+                wait = 0.5 * (series[step.FIELDS][1:] + series[step.FIELDS][:-1])
+                weight = np.diff(series[step.ADMITTED]) * np.exp(-wait / patience[flat])
+            else:
+                wait = np.zeros(self.steps)
+                weight = np.maximum(np.diff(series[step.CALLS] - series[step.REFUSED]), 0.0)
+            response = np.interp(middles + wait, instants, series[step.RESPONSE_TIME])
+            rows.append(quantiles.of_calls(weight, wait, response, float(timeout[flat]), q))
+        return quantiles.shaped(rows, self.shape, q)

@@ -17,8 +17,6 @@ import math
 
 import numpy as np
 
-from .waits import fifo_wait, wait_bin
-
 # What a run adds up, in buyers unless it says otherwise: where each buyer ended, and what passed on the way.
 PAID, PAID_LATE, DECLINED, TURNED_AWAY, GAVE_UP, DEAD_LETTERED, ARRIVED = range(7)
 OFFERED, ADMITTED, CALLS, REFUSED, TIMED_OUT, ERRORS = range(7, 13)
@@ -120,19 +118,9 @@ def run_many(scenarios, first, last, arrivals, demand, dt, starts, ends, healths
     """Play the scenarios `first` to `last` (exclusive); `demand[i]` is the row of `arrivals` that scenario i meets."""
     for i in range(first, last):
         run(
-            scenarios[i],
-            arrivals[demand[i]],
-            dt,
-            starts[i],
-            ends[i],
-            healths[i],
-            totals[i],
-            peaks[i],
-            waits[i],
-            accepts[i],
-            edges,
-            series[i],
-        )
+            scenarios[i], arrivals[demand[i]], dt, starts[i], ends[i], healths[i],
+            totals[i], peaks[i], waits[i], accepts[i], edges, series[i]
+        )  # fmt: skip
 
 
 def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, edges, series):
@@ -193,7 +181,6 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
     if recording:
         for i in range(FIELDS):
             series[i, 0] = book[i]
-
     for k in range(steps):
         # 1. The gateway's speed, at the calls in flight expected in the middle of the step.
         middle = in_flight + 0.5 * (in_flight - in_flight_before)
@@ -365,3 +352,44 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
     if recording:
         for k in range(steps + 1):
             series[FIELDS, k] = wait[k]
+
+
+def wait_bin(waited, edges):
+    """The bin of a wait: the first holds those too short to count, the others grow by a constant factor."""
+    if waited < edges[1]:
+        return 0
+    return min(len(edges) - 2, 1 + int(math.log(waited / edges[1]) / math.log(edges[2] / edges[1])))
+
+
+def fifo_wait(queue, dispatched, dt, leave_rate, stays, settles, wait):
+    """Fill `wait` with how long a buyer who joins at each instant waits for its call, first in, first out.
+
+    A buyer who joins with Q ahead is served when, at dispatch rate b(s), those still ahead are gone:
+    Q*exp(-leave_rate*x) - integral of b(s)*exp(-leave_rate*(x - s)) reaches 0. Within a step b is constant and the
+    equation solves in closed form. `served` is that integral since the start, scaled by exp(-leave_rate*t) so that
+    long windows cannot overflow. Whoever still waits at the end counts with the wait so far. (stays, settles) is
+    `relax(leave_rate, dt)` of the step.
+    """
+    steps = len(queue) - 1
+    served = np.zeros(steps + 1)
+    for k in range(steps):
+        rate = (dispatched[k + 1] - dispatched[k]) / dt
+        served[k + 1] = served[k] * stays + rate * settles
+    slack = 1e-9 * max(1.0, dispatched[steps])  # rounding must not hold a buyer back after the queue is empty
+    turn = 0  # the step in which the buyer's turn comes
+    for k in range(steps + 1):
+        turn = max(turn, k)
+        ahead = served[k] + queue[k]
+        while turn < steps and ahead * math.exp(-leave_rate * (turn + 1 - k) * dt) > served[turn + 1] + slack:
+            turn += 1
+        if turn == steps:
+            wait[k] = (steps - k) * dt
+            continue
+        rate = (dispatched[turn + 1] - dispatched[turn]) / dt
+        rest = max(0.0, ahead * math.exp(-leave_rate * (turn - k) * dt) - served[turn])
+        into = 0.0
+        if rest > 0.0 and rate > 0.0:
+            into = rest / rate if leave_rate == 0.0 else math.log1p(rest * leave_rate / rate) / leave_rate
+        elif rest > 0.0:
+            into = dt
+        wait[k] = (turn - k) * dt + min(into, dt)

@@ -1,0 +1,207 @@
+"""Explorers: sliders, one picture that stays, a reading line and a table, around a pure computation."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+
+from .demand import Demand
+from .drop import simulate
+from .figures import FATES, DropPicture, LivePicture, fates
+from .outcome import Outcome
+from .parameters import Parameter, parameter
+from .scenario import Buyers, Design, PaymentGateway
+from .words import count, share, value
+
+Values = dict[str, Any]
+
+
+def choices(row: Parameter, extra: Iterable[float] = ()) -> list[float]:
+    """The values a slider offers for a parameter, in order, with `extra` ones (those of the presets) among them.
+
+    >>> choices(parameter("design", "attempts"))
+    [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    """
+    slider = row.slider
+    if slider.log:
+        decades = math.log10(slider.high / slider.low)
+        grid = np.geomspace(slider.low, slider.high, round(decades * slider.step) + 1)
+        # Two significant digits read well and stay distinct up to about 20 values per factor of ten.
+        grid = np.array([float(f"{x:.2g}") for x in grid])
+    else:
+        grid = np.linspace(slider.low, slider.high, round((slider.high - slider.low) / slider.step) + 1)
+    values = {round(float(x), 9) for x in grid} | {float(x) for x in extra if math.isfinite(x)}
+    ends = [math.inf] if slider.unlimited or any(math.isinf(x) for x in extra) else []
+    return sorted(values) + ends
+
+
+def slider(row: Parameter, start: float, extra: Iterable[float] = ()) -> widgets.SelectionSlider:
+    """A labelled slider for a parameter: arrow keys move it by one value, the read-out shows the value in words."""
+    offered = choices(row, (*extra, start))
+    return widgets.SelectionSlider(
+        options=[(value(row, x), x) for x in offered],
+        value=start,
+        description=row.label,
+        tooltip=f"{row.label}: {row.meaning}",
+        continuous_update=True,
+        style={"description_width": "12.5em"},
+        layout=widgets.Layout(width="100%", max_width="34em"),
+    )
+
+
+class Explorer:
+    """Sliders around a pure computation and one picture.
+
+    Parameters
+    ----------
+    rows : the parameters that get a slider.
+    compute : from the values of all sliders (a dict by parameter name) to an `Outcome`. It must be pure and quick.
+    picture : from an outcome to the `LivePicture` that will show it and all later ones.
+    presets : named settings, each a dict with a value per slider. The first is the start, and what reset returns to.
+
+    Its text is the reading line (so strict nbval compares the numbers); a front end without a kernel shows the picture.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Parameter],
+        compute: Callable[[Values], Outcome],
+        picture: Callable[[Outcome], LivePicture],
+        presets: Mapping[str, Values],
+    ) -> None:
+        self.compute = compute
+        self.presets = dict(presets)
+        first = next(iter(self.presets.values()))
+        self.sliders = {
+            row.name: slider(row, first[row.name], [p[row.name] for p in self.presets.values()]) for row in rows
+        }
+        self.outcome = compute(first)
+        self.picture = picture(self.outcome)
+        self.image = widgets.Image(format="png", layout=widgets.Layout(width="100%", max_width="1100px"))
+        self.line = widgets.HTML()
+        self.table = widgets.HTML()
+        self._quiet = False
+        for control in self.sliders.values():
+            control.observe(self._moved, names="value")
+        self.widget = widgets.VBox(
+            [self._preset_row(), self._slider_grid(), self.line, self.image, self._folded_table()]
+        )
+        self._show()
+
+    def _preset_row(self) -> widgets.Widget:
+        buttons = []
+        for name in self.presets:
+            button = widgets.Button(description=name, tooltip=f"Set the sliders to: {name}", layout=widgets.Layout(width="auto"))
+            button.on_click(lambda _, name=name: self.set(self.presets[name]))
+            buttons.append(button)
+        reset = widgets.Button(description="reset", icon="undo", tooltip="Back to where the sliders started", layout=widgets.Layout(width="auto"))
+        reset.on_click(lambda _: self.reset())
+        return widgets.HBox([widgets.Label("Presets:"), *buttons, reset], layout=widgets.Layout(flex_flow="row wrap"))
+
+    def _slider_grid(self) -> widgets.Widget:
+        columns = "repeat(auto-fit, minmax(min(26em, 100%), 1fr))"
+        return widgets.GridBox(list(self.sliders.values()), layout=widgets.Layout(grid_template_columns=columns, width="100%"))
+
+    def _folded_table(self) -> widgets.Widget:
+        folded = widgets.Accordion(children=[self.table], selected_index=None)
+        folded.set_title(0, "The same as numbers")
+        return folded
+
+    @property
+    def values(self) -> Values:
+        """What the sliders say now."""
+        return {name: control.value for name, control in self.sliders.items()}
+
+    def set(self, values: Values) -> None:
+        """Move several sliders at once and draw once. A value between two stops goes to the nearest."""
+        self._quiet = True
+        try:
+            for name, wanted in values.items():
+                if name in self.sliders:
+                    offered = [x for _, x in self.sliders[name].options]
+                    self.sliders[name].value = wanted if wanted in offered else min(offered, key=lambda x: abs(x - wanted))
+        finally:
+            self._quiet = False
+        self._moved()
+
+    def reset(self) -> None:
+        """Back to the first preset."""
+        self.set(next(iter(self.presets.values())))
+
+    def _moved(self, _: Any = None) -> None:
+        if self._quiet:
+            return
+        # A callback has nobody to raise to: say what went wrong where the learner looks.
+        try:
+            self.outcome = self.compute(self.values)
+            self.picture.update(self.outcome)
+            self._show()
+        except Exception as error:
+            self.line.value = f'<b role="alert">These settings do not work:</b> {html.escape(str(error))}'
+
+    def _show(self) -> None:
+        text = html.escape(self.picture.reading)
+        self.image.value = self.picture.png()
+        self.line.value = f'<div role="status" aria-live="polite" style="font-size:115%;line-height:1.45">{text}</div>'
+        self.table.value = ledger_table(self.outcome)
+
+    def __repr__(self) -> str:
+        return self.picture.reading
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = dict(self.widget._repr_mimebundle_(**kwargs) or {})
+        return {**bundle, "text/plain": repr(self), "image/png": self.picture.png()}
+
+
+def ledger_table(outcome: Outcome) -> str:
+    """The ledger of one outcome as an HTML table, for screen readers and for those who prefer numbers."""
+    rows = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{FATES[name][0]}</th><td style='text-align:right'>{count(buyers)}</td>"
+        f"<td style='text-align:right'>{share(buyers, outcome.arrived)}</td></tr>"
+        for name, buyers in fates(outcome).items()
+    )
+    head = "<tr><th scope='col' style='text-align:left'>buyers who ...</th><th scope='col'>number</th><th scope='col'>share</th></tr>"
+    return f"<table>{head}{rows}</table>"
+
+
+def drop_explorer(
+    names: Iterable[str] = ("workers", "admit_rate", "admit_burst", "queue_limit", "attempts"),
+    *,
+    presets: Mapping[str, Design] | None = None,
+    demand: Demand | None = None,
+    buyers: Buyers | None = None,
+    gateway: PaymentGateway | None = None,
+) -> Explorer:
+    """An explorer of one drop: sliders for the named fields of `Design`, the rest as in the first preset.
+
+    >>> explorer = drop_explorer()
+    >>> explorer.set({"workers": 160})
+    >>> explorer.values["workers"]
+    160.0
+    """
+    presets = presets or PRESETS
+    rows = [parameter("design", name) for name in names]
+    base = next(iter(presets.values()))
+    return Explorer(
+        rows,
+        lambda values: simulate(dataclasses.replace(base, **values), demand=demand, buyers=buyers, gateway=gateway),
+        DropPicture,
+        {name: {row.name: getattr(design, row.name) for row in rows} for name, design in presets.items()},
+    )
+
+
+PRESETS: dict[str, Design] = {
+    "naive": Design.naive(),
+    "protected": Design(),
+    "tight door": Design(admit_rate=80, queue_limit=500),
+    "endless queue": Design.unlimited(workers=150),
+    "480 workers": Design(workers=480),
+    "over the cliff": Design.unlimited(workers=1000, admit_rate=90),
+}
+"""Settings worth comparing, by name."""

@@ -1,0 +1,326 @@
+"""Pictures, drawn with matplotlib alone and without pyplot: no global state, nothing to close.
+
+Every picture is a `Picture`: its text is the reading line with the numbers (strict nbval compares that), and a
+front end that can shows the PNG. One that changes is a `LivePicture`: it keeps the drawn background and draws only
+what moved.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+from PIL import Image
+
+from .outcome import Outcome
+from .parameters import FloatArray, Numeric
+from .words import count, reading, seconds
+
+# Okabe and Ito's palette: told apart by colour-blind eyes. Pictures also label, hatch or dash: never colour alone.
+INK, GREY, BLUE, SKY = "#1a1a1a", "#6b6b6b", "#0072B2", "#56B4E9"
+GREEN, ORANGE, RED, PINK = "#009E73", "#E69F00", "#D55E00", "#CC79A7"
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 2.2,
+    "legend.frameon": False,
+    "legend.fontsize": 11.5,
+    "figure.facecolor": "white",
+    "figure.dpi": 100,
+}
+
+FATES: dict[str, tuple[str, str, str, str]] = {
+    "paid": ("paid", GREEN, "", "white"),
+    "paid_late": ("charged late", "#005f45", "..", "white"),
+    "declined": ("card declined", GREY, "", "white"),
+    "turned_away": ("turned away", SKY, "//", INK),
+    "gave_up": ("gave up waiting", ORANGE, "\\\\", INK),
+    "dead_lettered": ("payment failed", RED, "xx", "white"),
+    "open": ("still open", "#cfcfcf", "--", INK),
+}
+"""Where buyers end, as pictures show it: label, colour, hatch, colour of the text on it."""
+
+
+def fates(outcome: Outcome) -> dict[str, float]:
+    """Buyers of one scenario by fate, with the four unfinished places taken together."""
+    unfinished = outcome.reloading + outcome.queued + outcome.at_gateway + outcome.recovering
+    return {name: unfinished if name == "open" else getattr(outcome, name) for name in FATES}
+
+
+class Picture:
+    """A finished figure and its reading line."""
+
+    def __init__(self, figure: Figure, reading: str) -> None:
+        self.figure = figure
+        self.reading = reading
+
+    def __repr__(self) -> str:
+        return self.reading
+
+    def png(self) -> bytes:
+        """The figure as PNG, the same bytes every time."""
+        with rc_context(STYLE):
+            canvas = FigureCanvasAgg(self.figure)
+            canvas.draw()
+        return encode(canvas)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {"text/plain": self.reading, "image/png": self.png()}
+
+
+def encode(canvas: FigureCanvasAgg) -> bytes:
+    """What is on the canvas as PNG: no alpha and light compression, because sliders wait for it."""
+    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "png", compress_level=1)
+    return stream.getvalue()
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure in our style, sizes in inches at 100 dots per inch."""
+    with rc_context(STYLE):
+        return Figure(figsize=(width, height))
+
+
+def round_up(value: float) -> float:
+    """The next 1, 2 or 5 times a power of ten: axis limits that seldom have to move."""
+    if not value > 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= value * (1 - 1e-9)))
+
+
+def plain_log(axis: Any) -> None:
+    """Tick labels 0.1, 1, 10 on a logarithmic axis, without powers."""
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def thousands(axis: Any) -> None:
+    """Tick labels with a comma between thousands."""
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+
+
+class LivePicture(Picture):
+    """A figure that stays: `update` moves its artists, and only those are drawn again.
+
+    Subclasses put the moving artists into `self.moving` (they are then left out of the background), set data in
+    `move`, and call `self.rescale()` there when an axis limit changes, which costs one full drawing.
+    """
+
+    def __init__(self, figure: Figure) -> None:
+        super().__init__(figure, "")
+        self.moving: list[Artist] = []
+        self._canvas = FigureCanvasAgg(figure)
+        self._background: Any = None
+
+    def move(self, outcome: Outcome) -> None:
+        raise NotImplementedError
+
+    def rescale(self) -> None:
+        """Forget the background: axes, ticks or labels have changed."""
+        self._background = None
+
+    def update(self, outcome: Outcome) -> None:
+        """Show another outcome."""
+        with rc_context(STYLE):
+            self.move(outcome)
+
+    def png(self) -> bytes:
+        with rc_context(STYLE):
+            if self._background is None:
+                for artist in self.moving:
+                    artist.set_animated(True)
+                self._canvas.draw()
+                self._background = self._canvas.copy_from_bbox(self.figure.bbox)
+            self._canvas.restore_region(self._background)
+            renderer = self._canvas.get_renderer()
+            for artist in self.moving:
+                if artist.get_visible():
+                    artist.draw(renderer)
+        return encode(self._canvas)
+
+
+class DropPicture(LivePicture):
+    """One drop on one page: where buyers ended, and rates, queue and gateway over one shared time axis."""
+
+    def __init__(self, outcome: Outcome, width: float = 11.0, height: float = 6.6) -> None:
+        with rc_context(STYLE):
+            super().__init__(Figure(figsize=(width, height)))
+            grid = self.figure.add_gridspec(
+                4, 1, height_ratios=(0.8, 2, 1.5, 1.5), left=0.085, right=0.975, top=0.945, bottom=0.085, hspace=0.62
+            )
+            self.ends, self.rates, self.queue, self.gateway = (self.figure.add_subplot(grid[i]) for i in range(4))
+            self._draw_ends()
+            self._draw_time_axes()
+            self.moving = [
+                *self.bars.values(), *self.labels.values(), self.arriving, self.admitted, self.paying,
+                self.waiting, self.deep, self.response, *self.notes,
+            ]  # fmt: skip
+        self.update(outcome)
+
+    def _draw_ends(self) -> None:
+        axes = self.ends
+        axes.set_title("Where every buyer ended")
+        axes.set(xlim=(0, 1), ylim=(-0.5, 0.5), xticks=[], yticks=[])
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+        self.bars, self.labels = {}, {}
+        for name, (_, colour, hatch, ink) in FATES.items():
+            self.bars[name] = axes.barh(
+                [0], [0], height=0.9, color=colour, hatch=hatch, edgecolor="white", linewidth=0
+            ).patches[0]
+            self.labels[name] = axes.text(
+                0, 0, "", ha="center", va="center", color=ink, fontsize=11.5, clip_on=True,
+                bbox=dict(boxstyle="round,pad=0.15", facecolor=colour, edgecolor="none") if hatch else None,
+            )  # fmt: skip
+
+    def _draw_time_axes(self) -> None:
+        self.rates.set_title("Buyers per second")
+        (self.arriving,) = self.rates.plot([], [], color=GREY, linestyle=":", label="arriving, with reloads")
+        (self.admitted,) = self.rates.plot([], [], color=BLUE, linestyle="--", label="let in")
+        (self.paying,) = self.rates.plot([], [], color=GREEN, label="paying")
+        self.best = self.rates.axhline(0, color=RED, linewidth=1.2, linestyle="-.", label="the gateway's best")
+        self.rates.legend(loc="upper right", ncols=2)
+        self.queue.set_title("Buyers in the queue")
+        (self.waiting,) = self.queue.plot([], [], color=ORANGE)
+        self.deep = self.queue.fill_between([0, 1], [0, 0], color=ORANGE, alpha=0.25, linewidth=0)
+        self.gateway.set_title("Gateway response time (s)")
+        (self.response,) = self.gateway.plot([], [], color=RED)
+        self.gateway.set(yscale="log", xlabel="time (s)")
+        plain_log(self.gateway.yaxis)
+        self.limit = self.gateway.axhline(1, color=INK, linewidth=1.2, linestyle="--")
+        self.limit_text = self.gateway.text(0.995, 1, "", transform=self.gateway.get_yaxis_transform(), ha="right", va="bottom", fontsize=11)
+        self.notes = [
+            axes.text(0.995, 0.92, "", transform=axes.transAxes, ha="right", va="top", fontsize=11.5)
+            for axes in (self.queue,)
+        ]
+        for axes in (self.rates, self.queue):
+            axes.tick_params(labelbottom=False)
+            thousands(axes.yaxis)
+        self._limits: tuple[float, ...] = ()
+
+    def move(self, outcome: Outcome) -> None:
+        self.reading = reading(outcome)
+        left, total = 0.0, max(outcome.arrived, 1e-300)
+        for name, buyers in fates(outcome).items():
+            part = buyers / total
+            bar, label = self.bars[name], self.labels[name]
+            bar.set(x=left, width=part, visible=part > 0)
+            text = f"{FATES[name][0]}\n{count(buyers)}" if part > 0.115 else count(buyers) if part > 0.05 else ""
+            label.set(x=left + part / 2, text=text, visible=bool(text))
+            left += part
+
+        time = outcome.time
+        rates = {self.arriving: outcome.offered, self.admitted: outcome.admitted, self.paying: outcome.goodput}
+        for line, values in rates.items():
+            line.set_data(time, values)
+        self.waiting.set_data(time, outcome.queue)
+        self.deep.set_data(time, outcome.queue, 0)
+        self.response.set_data(time, outcome.response_time)
+        worst, wait = outcome.max_queue, outcome.wait_quantile(0.95)
+        self.notes[0].set_text(f"longest {count(worst)}; 95 % waited under {seconds(wait)}")
+
+        design, gateway = outcome.scenario[0], outcome.scenario[3]
+        best = gateway.peak()[1]
+        tall = round_up(max(float(np.max(v)) for v in rates.values()))
+        slow = max(100.0, 2 * outcome.worst_response_time)
+        fast = 0.6 * float(np.min(outcome.response_time))
+        limits = (time[0], time[-1], tall, round_up(worst), slow, fast, best, design.timeout)
+        if limits != self._limits:
+            self._limits = limits
+            for axes in (self.rates, self.queue, self.gateway):
+                axes.set_xlim(time[0], time[-1])
+            self.rates.set_ylim(0, tall)
+            self.queue.set_ylim(0, max(10.0, round_up(worst)) * 1.02)
+            self.gateway.set_ylim(fast, slow)
+            self.best.set_ydata([best, best])
+            self.limit.set_ydata([design.timeout, design.timeout])
+            self.limit_text.set(y=design.timeout, text=f"our timeout, {seconds(design.timeout)}", visible=fast < design.timeout < slow)
+            self.rescale()
+
+
+def ledger(outcomes: Mapping[str, Outcome]) -> Picture:
+    """Where every buyer ended, one bar per named outcome."""
+    ends = {name: fates(outcome) for name, outcome in outcomes.items()}
+    height = 1.0 + 0.75 * len(ends)
+    with rc_context(STYLE):
+        drawn = Figure(figsize=(11.0, height))
+        axes = drawn.add_axes((0.13, 0.06, 0.84, 1.0 - 0.06 - 0.55 / height))
+        labelled = set()
+        for row, buyers in enumerate(ends.values()):
+            left, total = 0.0, max(sum(buyers.values()), 1e-300)
+            for fate, number in buyers.items():
+                label, colour, hatch, ink = FATES[fate]
+                if number < 0.001 * total:
+                    continue
+                axes.barh(
+                    row, number / total, left=left, height=0.72, color=colour, hatch=hatch, edgecolor="white",
+                    linewidth=0, label=None if label in labelled else label,
+                )  # fmt: skip
+                labelled.add(label)
+                if number > 0.05 * total:
+                    box = dict(boxstyle="round,pad=0.15", facecolor=colour, edgecolor="none")
+                    middle = left + 0.5 * number / total
+                    axes.text(middle, row, count(number), ha="center", va="center", color=ink, bbox=box)
+                left += number / total
+        axes.set_yticks(range(len(ends)), list(ends))
+        axes.set(xticks=[], xlim=(0, 1), ylim=(len(ends) - 0.55, -0.45))
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=6, handlelength=1.2, columnspacing=1.2)
+    words = {name: (f"{FATES[fate][0]} {count(n)}" for fate, n in b.items() if n >= 0.5) for name, b in ends.items()}
+    return Picture(drawn, "\n".join(f"{name}: {', '.join(parts)}" for name, parts in words.items()))
+
+
+CLOCKS = ("accept", "queue", "gateway", "end to end")
+
+
+def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
+    """The four clocks a buyer is under, per named outcome: the time that a share `q` stayed below (log scale)."""
+    times = {name: clock_times(outcome, q) for name, outcome in outcomes.items()}
+    with rc_context(STYLE):
+        drawn = Figure(figsize=(11.0, 1.3 + 0.62 * len(CLOCKS)))
+        axes = drawn.add_axes((0.13, 0.19, 0.84, 0.66))
+        for i, (name, row) in enumerate(times.items()):
+            place = np.arange(len(CLOCKS)) + 0.34 * (i - (len(times) - 1) / 2)
+            marker, colour = (("X", RED), ("o", GREEN), ("s", BLUE), ("D", ORANGE))[i % 4]
+            axes.plot(np.maximum(row, 1e-3), place, marker, color=colour, markersize=11, label=name)
+            for x, y in zip(row, place, strict=True):
+                axes.annotate(seconds(x), (max(x, 1e-3), y), (11, 0), textcoords="offset points", va="center")
+        slowest = max((float(np.nanmax(row, initial=1.0)) for row in times.values()), default=1.0)
+        axes.set(xscale="log", xlim=(0.01, 4 * slowest), ylim=(len(CLOCKS) - 0.45, -0.55))
+        axes.set_xlabel(f"time that {100 * q:.0f} % stayed below (s, logarithmic)")
+        plain_log(axes.xaxis)
+        axes.set_yticks(range(len(CLOCKS)), CLOCKS)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4)
+    words = {name: (f"{clock} {seconds(t)}" for clock, t in zip(CLOCKS, row, strict=True)) for name, row in times.items()}
+    return Picture(drawn, "\n".join(f"{name}: {', '.join(parts)}" for name, parts in words.items()))
+
+
+def clock_times(outcome: Outcome, q: Numeric) -> FloatArray:
+    """The four clocks of one outcome at the quantile `q`, in s: accept, queue, gateway, end to end."""
+    return np.array(
+        [outcome.accept_quantile(q), outcome.wait_quantile(q), outcome.call_quantile(q), outcome.latency_quantile(q)]
+    )
+
