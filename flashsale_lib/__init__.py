@@ -6,7 +6,7 @@ Two floors. Numbers: `simulate` and what it needs; only numpy at import. Present
 >>> import flashsale_lib as fs
 >>> outcome = fs.simulate(fs.Design(workers=[40, 160, 480]), record=False)
 >>> outcome.paid.round()
-array([13977., 22492.,  6166.])
+array([17086., 22492.,  4957.])
 """
 
 from importlib import import_module

@@ -41,6 +41,15 @@ def choices(row: Parameter, extra: Iterable[float] = ()) -> list[float]:
     return sorted(values) + ends
 
 
+def nearest(wanted: float, offered: list[float]) -> float:
+    """The offered value next to the wanted one; infinity goes to the right-hand end.
+
+    >>> nearest(157, [10, 150, 160, float("inf")]), nearest(float("inf"), [1, 2])
+    (160, 2)
+    """
+    return offered[-1] if math.isinf(wanted) else min(offered, key=lambda x: abs(x - wanted))
+
+
 def slider(row: Parameter, start: float, extra: Iterable[float] = ()) -> widgets.SelectionSlider:
     """A labelled slider for a parameter: arrow keys move it by one value, the read-out shows the value in words."""
     offered = choices(row, (*extra, start))
@@ -50,9 +59,13 @@ def slider(row: Parameter, start: float, extra: Iterable[float] = ()) -> widgets
         description=row.label,
         tooltip=f"{row.label}: {row.meaning}",
         continuous_update=True,
-        style={"description_width": "12.5em"},
-        layout=widgets.Layout(width="100%", max_width="34em"),
+        style={"description_width": "12em"},
+        layout=widgets.Layout(width="100%", max_width="42em"),
     )
+
+
+def _button(text: str, tooltip: str, icon: str = "") -> widgets.Button:
+    return widgets.Button(description=text, tooltip=tooltip, icon=icon, layout=widgets.Layout(width="auto"))
 
 
 class Explorer:
@@ -97,16 +110,18 @@ class Explorer:
     def _preset_row(self) -> widgets.Widget:
         buttons = []
         for name in self.presets:
-            button = widgets.Button(description=name, tooltip=f"Set the sliders to: {name}", layout=widgets.Layout(width="auto"))
+            button = _button(name, f"Set the sliders to: {name}")
             button.on_click(lambda _, name=name: self.set(self.presets[name]))
             buttons.append(button)
-        reset = widgets.Button(description="reset", icon="undo", tooltip="Back to where the sliders started", layout=widgets.Layout(width="auto"))
+        reset = _button("reset", "Back to where the sliders started", icon="undo")
         reset.on_click(lambda _: self.reset())
         return widgets.HBox([widgets.Label("Presets:"), *buttons, reset], layout=widgets.Layout(flex_flow="row wrap"))
 
     def _slider_grid(self) -> widgets.Widget:
-        columns = "repeat(auto-fit, minmax(min(26em, 100%), 1fr))"
-        return widgets.GridBox(list(self.sliders.values()), layout=widgets.Layout(grid_template_columns=columns, width="100%"))
+        columns = "repeat(auto-fit, minmax(min(32em, 100%), 1fr))"
+        return widgets.GridBox(
+            list(self.sliders.values()), layout=widgets.Layout(grid_template_columns=columns, width="100%")
+        )
 
     def _folded_table(self) -> widgets.Widget:
         folded = widgets.Accordion(children=[self.table], selected_index=None)
@@ -124,8 +139,7 @@ class Explorer:
         try:
             for name, wanted in values.items():
                 if name in self.sliders:
-                    offered = [x for _, x in self.sliders[name].options]
-                    self.sliders[name].value = wanted if wanted in offered else min(offered, key=lambda x: abs(x - wanted))
+                    self.sliders[name].value = nearest(wanted, [x for _, x in self.sliders[name].options])
         finally:
             self._quiet = False
         self._moved()

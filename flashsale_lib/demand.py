@@ -94,7 +94,14 @@ class Demand:
         """
         p = {
             name: float(check(parameter("demand", name), value))
-            for name, value in dict(base=base, surge=surge, start=start, ramp=ramp, decay=decay, window=window).items()
+            for name, value in (
+                ("base", base),
+                ("surge", surge),
+                ("start", start),
+                ("ramp", ramp),
+                ("decay", decay),
+                ("window", window),
+            )
         }
         peak = p["start"] + p["ramp"]
         fine = np.linspace(0.0, 1.0, KNOTS + 1) ** 2 * 40.0 * p["decay"]  # densest where the rate falls fastest
@@ -251,7 +258,9 @@ def _column(path: str | Path, table: pd.DataFrame, name: str) -> FloatArray:
         try:
             values[row] = float(text)
         except ValueError:
-            raise ParameterError(f"{where} is {text!r}, not a number; write it with a decimal point and no unit") from None
+            raise ParameterError(
+                f"{where} is {text!r}, not a number; write it with a decimal point and no unit"
+            ) from None
         if not np.isfinite(values[row]):
             raise ParameterError(f"{where} is {text}; replace it by a finite number")
     return values

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import engine
+from . import engine, step
 from .demand import Demand
 from .outcome import Outcome
 from .parameters import FloatArray, ParameterError, check, parameter, parameters
@@ -68,7 +68,7 @@ def simulate(
     fields = dict(_fields(("design", design), ("buyers", buyers), ("gateway", gateway)))
     shape = _common_shape({**fields, "demand.rate": arrivals[..., 0]}, gateway)
     count, steps = int(np.prod(shape)), arrivals.shape[-1]
-    needed = count * (steps + 1) * 8.0 * (engine.step.FIELDS + 1)
+    needed = count * (steps + 1) * 8.0 * (step.FIELDS + 1)
     if record and needed > RECORD_LIMIT:
         raise ParameterError(
             f"record=True for {count} scenarios of {steps} steps would take {needed / 1e9:.0f} GB: must be at most "
@@ -137,7 +137,9 @@ def _common_shape(fields: dict[str, Any], gateway: PaymentGateway) -> tuple[int,
         ) from None
 
 
-def _brownouts(gateway: PaymentGateway, shape: tuple[int, ...], start: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _brownouts(
+    gateway: PaymentGateway, shape: tuple[int, ...], start: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Starts, ends (s since the window opened) and healths, each of shape (scenarios, brownouts)."""
 
     def table(name: str, shift: float = 0.0) -> FloatArray:

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def play(
         # Small blocks, so that a core which met quick scenarios takes on more.
         bounds = np.unique(np.linspace(0, count, 8 * workers + 1).astype(int))
         with ThreadPoolExecutor(workers) as pool:
-            jobs = [pool.submit(run_many, scenarios, a, b, *rest) for a, b in zip(bounds, bounds[1:], strict=False)]
+            jobs = [pool.submit(run_many, scenarios, a, b, *rest) for a, b in pairwise(bounds)]
             for job in jobs:
                 job.result()
     return totals, peaks, waits, accepts, series

@@ -1,16 +1,22 @@
-"""Predictions that lock, and exercises that check themselves without holding the answer."""
+"""Predictions that lock, and exercises that check themselves without holding the answer.
+
+The exercises of the series stand in `exercises.json` beside this module, by one-way keys only.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import html
+import json
 import math
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import ipywidgets as widgets
 
-from .parameters import ParameterError
+from .parameters import ParameterError, UnknownParameterError
 from .words import count
 
 
@@ -48,7 +54,9 @@ class Guess:
         self.locked = float(value)
         self._slider.value = self.locked
         self._slider.disabled = self._button.disabled = True
-        self._said.value = f'<span role="status">Locked: {count(self.locked)} {html.escape(self.unit)}. Now run on.</span>'
+        self._said.value = (
+            f'<span role="status">Locked: {count(self.locked)} {html.escape(self.unit)}. Now run on.</span>'
+        )
 
     def compare(self, truth: float) -> str:
         """The guess against the truth, in words."""
@@ -93,7 +101,9 @@ class Exercise:
     sum: right.
     """
 
-    def __init__(self, name: str, *, step: float, right: str, wrong: Mapping[str, str] | None = None, praise: str = "") -> None:
+    def __init__(
+        self, name: str, *, step: float, right: str, wrong: Mapping[str, str] | None = None, praise: str = ""
+    ) -> None:
         self.name = name
         self.step = step
         self.right = right
@@ -123,6 +133,23 @@ class Exercise:
             if candidate == nearest and found in self.wrong:
                 return f"not yet. {self.wrong[found]}"
         return "not yet. Open the first hint and try again."
+
+
+@cache
+def _bank() -> dict[str, Any]:
+    bank: dict[str, Any] = json.loads(files(__package__).joinpath("exercises.json").read_text(encoding="utf-8"))
+    return bank
+
+
+def exercise(name: str) -> Exercise:
+    """An exercise of the series, by the name its notebook gives it.
+
+    >>> exercise("average load").check(43)
+    average load: not yet. That is the normal turnout. Now 1.5 times as many come.
+    """
+    if name not in _bank():
+        raise UnknownParameterError(f"exercise {name!r}: unknown name; use one of {', '.join(_bank())}")
+    return Exercise(name, **_bank()[name])
 
 
 def key(name: str, answer: float, step: float) -> str:

@@ -27,7 +27,7 @@ from .words import count, reading, seconds
 INK, GREY, BLUE, SKY = "#1a1a1a", "#6b6b6b", "#0072B2", "#56B4E9"
 GREEN, ORANGE, RED, PINK = "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 12,
     "axes.titlesize": 13,
@@ -161,21 +161,17 @@ class LivePicture(Picture):
 
 
 class DropPicture(LivePicture):
-    """One drop on one page: where buyers ended, and rates, queue and gateway over one shared time axis."""
+    """One drop on one page: where buyers ended, and rates, queue and gateway side by side over the same time."""
 
-    def __init__(self, outcome: Outcome, width: float = 11.0, height: float = 6.6) -> None:
+    def __init__(self, outcome: Outcome, width: float = 11.0, height: float = 4.2) -> None:
         with rc_context(STYLE):
             super().__init__(Figure(figsize=(width, height)))
-            grid = self.figure.add_gridspec(
-                4, 1, height_ratios=(0.8, 2, 1.5, 1.5), left=0.085, right=0.975, top=0.945, bottom=0.085, hspace=0.62
-            )
-            self.ends, self.rates, self.queue, self.gateway = (self.figure.add_subplot(grid[i]) for i in range(4))
+            self.ends = self.figure.add_axes((0.058, 0.78, 0.93, 0.14))
+            panels = self.figure.add_gridspec(1, 3, left=0.058, right=0.988, top=0.64, bottom=0.135, wspace=0.24)
+            self.rates, self.queue, self.gateway = (self.figure.add_subplot(panels[i]) for i in range(3))
+            self._limits: tuple[float, ...] = ()
             self._draw_ends()
-            self._draw_time_axes()
-            self.moving = [
-                *self.bars.values(), *self.labels.values(), self.arriving, self.admitted, self.paying,
-                self.waiting, self.deep, self.response, *self.notes,
-            ]  # fmt: skip
+            self._draw_panels()
         self.update(outcome)
 
     def _draw_ends(self) -> None:
@@ -186,38 +182,36 @@ class DropPicture(LivePicture):
         axes.spines[:].set_visible(False)
         self.bars, self.labels = {}, {}
         for name, (_, colour, hatch, ink) in FATES.items():
-            self.bars[name] = axes.barh(
-                [0], [0], height=0.9, color=colour, hatch=hatch, edgecolor="white", linewidth=0
-            ).patches[0]
-            self.labels[name] = axes.text(
-                0, 0, "", ha="center", va="center", color=ink, fontsize=11.5, clip_on=True,
-                bbox=dict(boxstyle="round,pad=0.15", facecolor=colour, edgecolor="none") if hatch else None,
-            )  # fmt: skip
+            drawn = axes.barh([0], [0], height=1.0, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
+            self.bars[name] = drawn.patches[0]
+            box = {"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "none"} if hatch else None
+            self.labels[name] = axes.text(0, 0, "", ha="center", va="center", color=ink, clip_on=True, bbox=box)
+        self.moving += [*self.bars.values(), *self.labels.values()]
 
-    def _draw_time_axes(self) -> None:
+    def _draw_panels(self) -> None:
         self.rates.set_title("Buyers per second")
         (self.arriving,) = self.rates.plot([], [], color=GREY, linestyle=":", label="arriving, with reloads")
         (self.admitted,) = self.rates.plot([], [], color=BLUE, linestyle="--", label="let in")
         (self.paying,) = self.rates.plot([], [], color=GREEN, label="paying")
-        self.best = self.rates.axhline(0, color=RED, linewidth=1.2, linestyle="-.", label="the gateway's best")
-        self.rates.legend(loc="upper right", ncols=2)
+        self.best = self.rates.axhline(0, color=INK, linewidth=1.2, linestyle="-.", label="the gateway's best")
+        self.rates.legend(loc="upper right", borderaxespad=0, labelspacing=0.3)
         self.queue.set_title("Buyers in the queue")
         (self.waiting,) = self.queue.plot([], [], color=ORANGE)
         self.deep = self.queue.fill_between([0, 1], [0, 0], color=ORANGE, alpha=0.25, linewidth=0)
+        self.note = self.queue.text(0.99, 0.97, "", transform=self.queue.transAxes, ha="right", va="top", fontsize=11.5)
         self.gateway.set_title("Gateway response time (s)")
-        (self.response,) = self.gateway.plot([], [], color=RED)
-        self.gateway.set(yscale="log", xlabel="time (s)")
+        self.gateway.set_yscale("log")
         plain_log(self.gateway.yaxis)
+        (self.response,) = self.gateway.plot([], [], color=RED)
         self.limit = self.gateway.axhline(1, color=INK, linewidth=1.2, linestyle="--")
-        self.limit_text = self.gateway.text(0.995, 1, "", transform=self.gateway.get_yaxis_transform(), ha="right", va="bottom", fontsize=11)
-        self.notes = [
-            axes.text(0.995, 0.92, "", transform=axes.transAxes, ha="right", va="top", fontsize=11.5)
-            for axes in (self.queue,)
-        ]
+        self.limit_text = self.gateway.text(
+            0.99, 1, "", transform=self.gateway.get_yaxis_transform(), ha="right", va="bottom", fontsize=11.5
+        )
+        for axes in (self.rates, self.queue, self.gateway):
+            axes.set_xlabel("time (s)")
         for axes in (self.rates, self.queue):
-            axes.tick_params(labelbottom=False)
             thousands(axes.yaxis)
-        self._limits: tuple[float, ...] = ()
+        self.moving += [self.arriving, self.admitted, self.paying, self.deep, self.waiting, self.note, self.response]
 
     def move(self, outcome: Outcome) -> None:
         self.reading = reading(outcome)
@@ -237,26 +231,29 @@ class DropPicture(LivePicture):
         self.waiting.set_data(time, outcome.queue)
         self.deep.set_data(time, outcome.queue, 0)
         self.response.set_data(time, outcome.response_time)
-        worst, wait = outcome.max_queue, outcome.wait_quantile(0.95)
-        self.notes[0].set_text(f"longest {count(worst)}; 95 % waited under {seconds(wait)}")
+        wait = seconds(outcome.wait_quantile(0.95))
+        self.note.set_text(f"longest {count(outcome.max_queue)}\n95 % waited under {wait}")
+        tallest = max(float(np.max(values)) for values in rates.values())
+        self._set_limits(outcome, round_up(tallest), max(10.0, round_up(outcome.max_queue)))
 
+    def _set_limits(self, outcome: Outcome, tall: float, deep: float) -> None:
         design, gateway = outcome.scenario[0], outcome.scenario[3]
-        best = gateway.peak()[1]
-        tall = round_up(max(float(np.max(v)) for v in rates.values()))
-        slow = max(100.0, 2 * outcome.worst_response_time)
-        fast = 0.6 * float(np.min(outcome.response_time))
-        limits = (time[0], time[-1], tall, round_up(worst), slow, fast, best, design.timeout)
-        if limits != self._limits:
-            self._limits = limits
-            for axes in (self.rates, self.queue, self.gateway):
-                axes.set_xlim(time[0], time[-1])
-            self.rates.set_ylim(0, tall)
-            self.queue.set_ylim(0, max(10.0, round_up(worst)) * 1.02)
-            self.gateway.set_ylim(fast, slow)
-            self.best.set_ydata([best, best])
-            self.limit.set_ydata([design.timeout, design.timeout])
-            self.limit_text.set(y=design.timeout, text=f"our timeout, {seconds(design.timeout)}", visible=fast < design.timeout < slow)
-            self.rescale()
+        fast = round_up(0.3 * float(np.min(outcome.response_time)))
+        slow = max(100.0, 2.0 * round_up(outcome.worst_response_time))
+        limits = (outcome.time[0], outcome.time[-1], tall, deep, fast, slow, gateway.peak()[1], design.timeout)
+        if limits == self._limits:
+            return
+        self._limits = limits
+        for axes in (self.rates, self.queue, self.gateway):
+            axes.set_xlim(outcome.time[0], outcome.time[-1])
+        self.rates.set_ylim(0, tall)
+        self.queue.set_ylim(0, 1.3 * deep)
+        self.gateway.set_ylim(fast, slow)
+        self.best.set_ydata([gateway.peak()[1]] * 2)
+        self.limit.set_ydata([design.timeout] * 2)
+        text = f"our timeout, {seconds(design.timeout)}"
+        self.limit_text.set(y=design.timeout, text=text, visible=fast < design.timeout < slow)
+        self.rescale()
 
 
 def ledger(outcomes: Mapping[str, Outcome]) -> Picture:
@@ -279,7 +276,7 @@ def ledger(outcomes: Mapping[str, Outcome]) -> Picture:
                 )  # fmt: skip
                 labelled.add(label)
                 if number > 0.05 * total:
-                    box = dict(boxstyle="round,pad=0.15", facecolor=colour, edgecolor="none")
+                    box = {"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "none"}
                     middle = left + 0.5 * number / total
                     axes.text(middle, row, count(number), ha="center", va="center", color=ink, bbox=box)
                 left += number / total
@@ -288,7 +285,8 @@ def ledger(outcomes: Mapping[str, Outcome]) -> Picture:
         axes.grid(False)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=6, handlelength=1.2, columnspacing=1.2)
+        if labelled:
+            axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=6, handlelength=1.2, columnspacing=1.2)
     words = {name: (f"{FATES[fate][0]} {count(n)}" for fate, n in b.items() if n >= 0.5) for name, b in ends.items()}
     return Picture(drawn, "\n".join(f"{name}: {', '.join(parts)}" for name, parts in words.items()))
 
@@ -314,7 +312,9 @@ def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
         plain_log(axes.xaxis)
         axes.set_yticks(range(len(CLOCKS)), CLOCKS)
         axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4)
-    words = {name: (f"{clock} {seconds(t)}" for clock, t in zip(CLOCKS, row, strict=True)) for name, row in times.items()}
+    words = {
+        name: (f"{clock} {seconds(t)}" for clock, t in zip(CLOCKS, row, strict=True)) for name, row in times.items()
+    }
     return Picture(drawn, "\n".join(f"{name}: {', '.join(parts)}" for name, parts in words.items()))
 
 
@@ -323,4 +323,3 @@ def clock_times(outcome: Outcome, q: Numeric) -> FloatArray:
     return np.array(
         [outcome.accept_quantile(q), outcome.wait_quantile(q), outcome.call_quantile(q), outcome.latency_quantile(q)]
     )
-

@@ -120,7 +120,7 @@ class Outcome:
     @property
     def time(self) -> FloatArray:
         """The instants of all series, in seconds, shape (steps + 1,)."""
-        return self.start + self.dt * np.arange(self.steps + 1)
+        return self.start + self.dt * np.arange(self.steps + 1, dtype=np.float64)
 
     def __getattr__(self, name: str) -> Any:
         if name in SERIES:
@@ -198,7 +198,12 @@ class Outcome:
                 arrived = self.totals[flat, step.ARRIVED]
                 share = buyers / arrived if arrived > 0 else np.zeros_like(buyers)
                 frame = pd.DataFrame(
-                    {"place": list(PLACES), "buyers": buyers, "share": share, "meaning": [m for _, m in PLACES.values()]}
+                    {
+                        "place": list(PLACES),
+                        "buyers": buyers,
+                        "share": share,
+                        "meaning": [m for _, m in PLACES.values()],
+                    }
                 )
             for axis, label in reversed(list(enumerate(labels))):
                 frame.insert(0, f"axis_{axis}", label)

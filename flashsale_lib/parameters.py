@@ -70,9 +70,7 @@ class Parameter:
         if self.flag:
             return "True or False"
         kind = "a whole number" if self.whole else "a number"
-        return (
-            f"{kind} from {self.low:g} to {self.high:g}{' or infinity' if self.unlimited else ''}"
-        )
+        return f"{kind} from {self.low:g} to {self.high:g}{' or infinity' if self.unlimited else ''}"
 
     @property
     def label(self) -> str:
@@ -221,9 +219,7 @@ move it to at least 0
     array = np.asarray(value)
     wrong_type = f"{name} is {_show(value)}, a {type(value).__name__}: must be {row.bounds}{unit}"
     if row.flag:
-        is_flag = array.dtype == bool or (
-            array.dtype.kind in "iuf" and bool(np.all((array == 0) | (array == 1)))
-        )
+        is_flag = array.dtype == bool or (array.dtype.kind in "iuf" and bool(np.all((array == 0) | (array == 1))))
         if not is_flag or array.size == 0:
             raise ParameterError(f"{wrong_type}; pass True or False, or an array of them")
         return bool(array) if array.ndim == 0 else _frozen(array.astype(np.float64))
@@ -283,14 +279,14 @@ def _same(a: Any, b: Any) -> bool:
     return bool(np.array_equal(a, b))
 
 
-T = TypeVar("T", bound=type)
+C = TypeVar("C", bound=Checked)
 
 
-def documented(owner: str) -> Callable[[T], T]:
+def documented(owner: str) -> Callable[[type[C]], type[C]]:
     """Class decorator: appends the table's rows to the docstring and gives unknown names a helpful error."""
 
-    def decorate(cls: T) -> T:
-        names = [f.name for f in fields(cls)]
+    def decorate(cls: type[C]) -> type[C]:
+        names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
         lines = ["", "    Parameters (any may be an array; all broadcast together)", "    ----------"]
         for row in parameters(owner):
             symbol = f" {row.symbol}" if row.symbol else ""
@@ -298,7 +294,7 @@ def documented(owner: str) -> Callable[[T], T]:
             lines.append(f"    {row.name} :{symbol}{unit}. {row.meaning.capitalize()}. Default {row.default:g}.")
             lines.append(f"        Must be {row.bounds}; otherwise `ParameterError`.")
         cls.__doc__ = (cls.__doc__ or "").rstrip() + "\n" + "\n".join(lines) + "\n"
-        plain_init = cls.__init__
+        plain_init: Any = vars(cls)["__init__"]
 
         def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
             for name in kwargs:
@@ -309,7 +305,7 @@ def documented(owner: str) -> Callable[[T], T]:
         __init__.__wrapped__ = plain_init  # type: ignore[attr-defined]  # keeps the signature for help()
         __init__.__doc__ = plain_init.__doc__
         cls._owner = owner
-        cls.__init__ = __init__
+        cls.__init__ = __init__  # type: ignore[method-assign]
         return cls
 
     return decorate

@@ -47,9 +47,7 @@ class Brownout(Checked):
                 f"brownout health is {self.health!r}: must be a share from 0 (dead) to 1 (healthy); for 20 % speed pass 0.2"
             )
         if np.any(np.asarray(self.end) < np.asarray(self.start)):
-            raise ParameterError(
-                f"brownout ends at {self.end!r} s, before it starts at {self.start!r} s; swap the two"
-            )
+            raise ParameterError(f"brownout ends at {self.end!r} s, before it starts at {self.start!r} s; swap the two")
 
 
 @documented("gateway")

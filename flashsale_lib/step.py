@@ -114,7 +114,9 @@ def queue_room(queue_left, settles, outflow, release_rate, p):
     return max(0.0, (limit - queue_left) / settles + outflow)
 
 
-def run_many(scenarios, first, last, arrivals, demand, dt, starts, ends, healths, totals, peaks, waits, accepts, edges, series):
+def run_many(
+    scenarios, first, last, arrivals, demand, dt, starts, ends, healths, totals, peaks, waits, accepts, edges, series
+):
     """Play the scenarios `first` to `last` (exclusive); `demand[i]` is the row of `arrivals` that scenario i meets."""
     for i in range(first, last):
         run(

@@ -186,9 +186,10 @@ def fit_usl(calls: Any, throughput: Any) -> UslFit:
     starts = (np.clip(linear, 1e-9, high), np.minimum(1.0, high))
     fits = [least_squares(lambda p: model(p) - y, start, jacobian, **exact) for start in starts]
     p = np.asarray(min(fits, key=lambda fit: float(fit.cost)).x, dtype=np.float64)
+    p = np.where(p < 1e-10, low, np.where(p > (1.0 - 1e-10) * high, high, p))  # rounding away from a bound is at it
 
     freedom = n.size - 3
-    scatter = float(np.sqrt(np.sum((model(p) - y) ** 2) / freedom)) if freedom else np.nan
+    scatter = float(np.sqrt(np.sum((model(p) - y) ** 2) / freedom)) if freedom else float("nan")
     inside = (p > low) & (p < high)
     covariance = np.full((3, 3), np.nan)
     free = jacobian(p)[:, inside]
@@ -199,8 +200,8 @@ def fit_usl(calls: Any, throughput: Any) -> UslFit:
         covariance[np.ix_(inside, inside)] = scatter**2 * (root @ root.T) * np.outer(unit, unit)[np.ix_(inside, inside)]
     covariance.flags.writeable = False
     gamma, sigma, kappa = (float(value) for value in p * unit)
-    errors = np.sqrt(np.diag(covariance))
-    fit = UslFit(gamma, sigma, kappa, (errors[0], errors[1], errors[2]), scatter * best, freedom, covariance)
+    errors = np.sqrt(np.diag(covariance)).tolist()
+    fit = UslFit(gamma, sigma, kappa, (errors[0], errors[1], errors[2]), float(scatter * best), freedom, covariance)
     _warn_if_unsure(fit, top)
     return fit
 
