@@ -200,7 +200,7 @@ def _advance(x: FloatArray, left: FloatArray, *rest: FloatArray) -> FloatArray:
     x' = f - a (x - start), so x moves by f (1 - exp(-a s))/a in a time s.
     """
     arriving, serving, servers, leaving, room, flows = rest
-    for _ in range(3):
+    for _ in range(3):  # pragma: no branch
         busy, waiting = np.minimum(x, servers), np.maximum(x - servers, 0.0)
         drift = arriving - serving * busy - leaving * waiting
         full = (x >= room) & (drift >= 0.0)
