@@ -13,6 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: lab test notebooks bench clean
 
 lab: .venv/lab.stamp
+	@$(BIN)/python -m nbformat.sign notebooks/*.ipynb >/dev/null # trusted, or JupyterLab warns about its own course
 	@$(BIN)/python -m jupyterlab $(LAB_ARGS) notebooks/00_the_drop.ipynb
 
 test: .venv/test.stamp

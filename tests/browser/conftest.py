@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from check import ROOT, find_browser
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 VIEWPORT = {"width": 1280, "height": 720}
@@ -60,6 +60,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
     }
     environment = {**os.environ, **{name: str(base / folder) for name, folder in own.items()}, "JUPYTER_TOKEN": token}
+    notebooks = sorted((root / "notebooks").glob("*.ipynb"))
+    subprocess.run(
+        [sys.executable, "-m", "nbformat.sign", *notebooks], env=environment, check=True
+    )  # as `make lab` does
     options = [
         "--no-browser",
         "--ip=127.0.0.1",
@@ -141,21 +145,18 @@ def open_notebook(lab: Lab, page: Page) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def run_all(page: Page) -> Callable[[], None]:
-    """Function that restarts the kernel, runs every cell and returns once the last one has its number."""
+def run_all(lab: Lab, page: Page) -> Callable[[], None]:
+    """Function that restarts the kernel, runs every cell of the open notebook, waits for the last, and saves."""
 
     def run() -> None:
         page.locator("li.lm-MenuBar-item", has_text="Run").click()
         page.locator("li[data-command='runmenu:restart-and-run-all']").click()
         page.locator(".jp-Dialog button.jp-mod-accept").click()
-        indicator = page.locator(".jp-Notebook-ExecutionIndicator")
-        page.wait_for_function(
-            """() => {
-                const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
-                return prompts.length && prompts.every(prompt => /\\d/.test(prompt.textContent));
-            }""",
-            timeout=120_000,
-        )
-        indicator.and_(page.locator('[data-status="idle"]')).wait_for(timeout=120_000)
+        waiting = page.locator(".jp-InputPrompt", has_text="[*]")
+        waiting.first.wait_for(timeout=30_000)
+        expect(waiting).to_have_count(0, timeout=120_000)
+        page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=30_000)
+        page.keyboard.press("ControlOrMeta+s")
+        expect(page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0, timeout=30_000)
 
     return run
