@@ -162,7 +162,7 @@ class Explorer:
     def _show(self) -> None:
         text = html.escape(self.picture.reading)
         self.image.value = self.picture.png()
-        self.line.value = f'<div role="status" aria-live="polite" style="font-size:115%;line-height:1.45">{text}</div>'
+        self.line.value = f'<div role="status" aria-live="polite" style="font-size:115%;line-height:1.45;min-height:2.9em">{text}</div>'
         self.table.value = ledger_table(self.outcome)
 
     def __repr__(self) -> str:

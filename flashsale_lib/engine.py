@@ -14,21 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import step
+from .compiler import compile_functions
 from .parameters import FloatArray
-
-# In the order in which they call one another.
-_FUNCTIONS = (
-    "relax",
-    "response_time",
-    "timeout_hazard",
-    "mean_health",
-    "call_capacity",
-    "queue_room",
-    "fifo_wait",
-    "wait_bin",
-    "run",
-    "run_many",
-)
 
 WAIT_BINS = 2000
 
@@ -44,26 +31,9 @@ def _array(count: int) -> FloatArray:
 
 @cache
 def compiled() -> Callable[..., None] | None:
-    """The step compiled by numba, or None where numba cannot be imported (a browser) or FLASHSALE_COMPILE=0 says so.
-
-    numba is imported here, at the first simulation: importing it takes longer than importing this library.
-    The machine code is kept on disk, so that only the first run on a machine waits for the compiler.
-    """
-    if os.environ.get("FLASHSALE_COMPILE") == "0":
-        return None
-    try:
-        import numba
-    except ImportError:
-        return None
-    # The functions of `step` call one another by name: give them a namespace in which those names are compiled.
-    namespace = dict(vars(step), zeros=numba.njit(cache=True)(_array))
-    for name in _FUNCTIONS:
-        plain = namespace[name]
-        function = types.FunctionType(plain.__code__, namespace, name, plain.__defaults__)
-        function.__module__ = plain.__module__
-        namespace[name] = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    result: Callable[..., None] = namespace["run_many"]
-    return result
+    """The step compiled by numba, or None where it cannot be."""
+    functions = compile_functions(step, zeros=_array)
+    return functions["run_many"] if functions else None
 
 
 def play(

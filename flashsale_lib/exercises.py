@@ -29,7 +29,7 @@ class Guess:
     >>> guess = Guess("How many pay?", low=0, high=100, step=5, unit="buyers")
     >>> guess.lock(80)
     >>> print(guess.compare(20))
-    You said 80 buyers. The run says 20 buyers: you were 4 times too high.
+    You said 80 buyers. The run says 20 buyers: your guess is 4.0 times the real number.
     """
 
     def __init__(self, question: str, *, low: float, high: float, step: float, unit: str) -> None:
@@ -75,10 +75,11 @@ class Guess:
 def _gap(guess: float, truth: float) -> str:
     if abs(guess - truth) <= 0.1 * abs(truth):
         return "spot on" if guess == truth else "within 10 %, well judged"
-    side = "too high" if guess > truth else "too low"
     if guess <= 0 or truth <= 0 or 0.5 < guess / truth < 2:
-        return f"you were {count(abs(guess - truth))} {side}"
-    return f"you were {max(guess / truth, truth / guess):.0f} times {side}"
+        return f"you were {count(abs(guess - truth))} {'too high' if guess > truth else 'too low'}"
+    if guess > truth:
+        return f"your guess is {guess / truth:.1f} times the real number"
+    return f"the real number is {truth / guess:.1f} times your guess"
 
 
 class Exercise:
@@ -87,12 +88,12 @@ class Exercise:
     Parameters
     ----------
     name : of the exercise; part of every key.
-    step : answers are rounded to multiples of this before they are compared, and one multiple to either side is
-        accepted too: it is the tolerance.
+    step : answers are rounded to multiples of this before they are compared.
+    slack : how many multiples to either side are accepted as well: the tolerance.
     right : key of the right answer, from `key(name, answer, step)`.
     wrong : keys of known wrong answers, each with the feedback meant for it.
 
-    >>> exercise = Exercise("sum", step=1, right=key("sum", 4, 1), wrong={key("sum", 22, 1): "You glued them together."})
+    >>> exercise = Exercise("sum", step=1, slack=0, right=key("sum", 4, 1), wrong={key("sum", 22, 1): "You glued them together."})
     >>> exercise.check(None)
     sum: not answered yet. Put your number in place of None and run the cell again.
     >>> exercise.check(22)
@@ -102,10 +103,18 @@ class Exercise:
     """
 
     def __init__(
-        self, name: str, *, step: float, right: str, wrong: Mapping[str, str] | None = None, praise: str = ""
+        self,
+        name: str,
+        *,
+        step: float,
+        slack: int,
+        right: str,
+        wrong: Mapping[str, str] | None = None,
+        praise: str = "",
     ) -> None:
         self.name = name
         self.step = step
+        self.slack = slack
         self.right = right
         self.wrong = dict(wrong or {})
         self.praise = praise
@@ -125,13 +134,13 @@ class Exercise:
         if not math.isfinite(number):
             return f"{number} is not an answer we can check. Write a finite number."
         nearest = round(number / self.step)
-        for candidate in (nearest, nearest - 1, nearest + 1):
-            found = _digest(self.name, candidate)
-            if found == self.right:
-                self.solved = True
-                return f"right. {self.praise}".rstrip()
-            if candidate == nearest and found in self.wrong:
-                return f"not yet. {self.wrong[found]}"
+        keys = [_digest(self.name, nearest + offset) for offset in range(-self.slack, self.slack + 1)]
+        if self.right in keys:
+            self.solved = True
+            return f"right. {self.praise}".rstrip()
+        for key_ in sorted(keys, key=lambda k: k != _digest(self.name, nearest)):
+            if key_ in self.wrong:
+                return f"not yet. {self.wrong[key_]}"
         return "not yet. Open the first hint and try again."
 
 

@@ -111,7 +111,7 @@ def round_up(value: float) -> float:
 
 def plain_log(axis: Any) -> None:
     """Tick labels 0.1, 1, 10 on a logarithmic axis, without powers."""
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -163,11 +163,11 @@ class LivePicture(Picture):
 class DropPicture(LivePicture):
     """One drop on one page: where buyers ended, and rates, queue and gateway side by side over the same time."""
 
-    def __init__(self, outcome: Outcome, width: float = 11.0, height: float = 4.2) -> None:
+    def __init__(self, outcome: Outcome, width: float = 11.0, height: float = 4.0) -> None:
         with rc_context(STYLE):
             super().__init__(Figure(figsize=(width, height)))
-            self.ends = self.figure.add_axes((0.058, 0.78, 0.93, 0.14))
-            panels = self.figure.add_gridspec(1, 3, left=0.058, right=0.988, top=0.64, bottom=0.135, wspace=0.24)
+            self.ends = self.figure.add_axes((0.058, 0.79, 0.93, 0.14))
+            panels = self.figure.add_gridspec(1, 3, left=0.058, right=0.988, top=0.655, bottom=0.14, wspace=0.24)
             self.rates, self.queue, self.gateway = (self.figure.add_subplot(panels[i]) for i in range(3))
             self._limits: tuple[float, ...] = ()
             self._draw_ends()
@@ -189,29 +189,36 @@ class DropPicture(LivePicture):
         self.moving += [*self.bars.values(), *self.labels.values()]
 
     def _draw_panels(self) -> None:
-        self.rates.set_title("Buyers per second")
-        (self.arriving,) = self.rates.plot([], [], color=GREY, linestyle=":", label="arriving, with reloads")
+        self.rates.set_title("Buyers per second (log scale)")
+        (self.arriving,) = self.rates.plot([], [], color=GREY, linestyle=":", linewidth=3.5, label="arriving, reloads too")
         (self.admitted,) = self.rates.plot([], [], color=BLUE, linestyle="--", label="let in")
         (self.paying,) = self.rates.plot([], [], color=GREEN, label="paying")
-        self.best = self.rates.axhline(0, color=INK, linewidth=1.2, linestyle="-.", label="the gateway's best")
         self.rates.legend(loc="upper right", borderaxespad=0, labelspacing=0.3)
         self.queue.set_title("Buyers in the queue")
         (self.waiting,) = self.queue.plot([], [], color=ORANGE)
         self.deep = self.queue.fill_between([0, 1], [0, 0], color=ORANGE, alpha=0.25, linewidth=0)
-        self.note = self.queue.text(0.99, 0.97, "", transform=self.queue.transAxes, ha="right", va="top", fontsize=11.5)
-        self.gateway.set_title("Gateway response time (s)")
-        self.gateway.set_yscale("log")
-        plain_log(self.gateway.yaxis)
-        (self.response,) = self.gateway.plot([], [], color=RED)
-        self.limit = self.gateway.axhline(1, color=INK, linewidth=1.2, linestyle="--")
-        self.limit_text = self.gateway.text(
-            0.99, 1, "", transform=self.gateway.get_yaxis_transform(), ha="right", va="bottom", fontsize=11.5
+        self.gateway.set_title("Calls in flight (log scale)")
+        (self.flying,) = self.gateway.plot([], [], color=RED)
+        for axes in (self.rates, self.gateway):
+            axes.set_yscale("log")
+            plain_log(axes.yaxis)
+        thousands(self.queue.yaxis)
+        self.marks = {axes: self._mark(axes) for axes in (self.rates, self.gateway)}
+        self.queue_note, self.gateway_note = (
+            axes.text(0.99, 0.97, "", transform=axes.transAxes, ha="right", va="top", fontsize=11.5)
+            for axes in (self.queue, self.gateway)
         )
         for axes in (self.rates, self.queue, self.gateway):
             axes.set_xlabel("time (s)")
-        for axes in (self.rates, self.queue):
-            thousands(axes.yaxis)
-        self.moving += [self.arriving, self.admitted, self.paying, self.deep, self.waiting, self.note, self.response]
+        self.moving += [self.arriving, self.admitted, self.paying, self.deep, self.waiting, self.flying]
+        self.moving += [self.queue_note, self.gateway_note]
+
+    @staticmethod
+    def _mark(axes: Any) -> tuple[Any, Any]:
+        """A dashed level with its name at the right: the gateway's best."""
+        line = axes.axhline(1, color=INK, linewidth=1.2, linestyle="--")
+        text = axes.text(0.99, 1, "", transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=11.5)
+        return line, text
 
     def move(self, outcome: Outcome) -> None:
         self.reading = reading(outcome)
@@ -224,35 +231,37 @@ class DropPicture(LivePicture):
             label.set(x=left + part / 2, text=text, visible=bool(text))
             left += part
 
-        time = outcome.time
         rates = {self.arriving: outcome.offered, self.admitted: outcome.admitted, self.paying: outcome.goodput}
-        for line, values in rates.items():
-            line.set_data(time, values)
-        self.waiting.set_data(time, outcome.queue)
-        self.deep.set_data(time, outcome.queue, 0)
-        self.response.set_data(time, outcome.response_time)
+        for line, values in (*rates.items(), (self.waiting, outcome.queue), (self.flying, outcome.in_flight)):
+            line.set_data(outcome.time, values)
+        self.deep.set_data(outcome.time, outcome.queue, 0)
         wait = seconds(outcome.wait_quantile(0.95))
-        self.note.set_text(f"longest {count(outcome.max_queue)}\n95 % waited under {wait}")
-        tallest = max(float(np.max(values)) for values in rates.values())
-        self._set_limits(outcome, round_up(tallest), max(10.0, round_up(outcome.max_queue)))
+        self.queue_note.set_text(f"longest {count(outcome.max_queue)}\n95 % waited under {wait}")
+        self.gateway_note.set_text(f"at worst, a call took\n{seconds(outcome.worst_response_time)} on average")
+        self._set_limits(outcome, max(float(np.max(values)) for values in rates.values()))
 
-    def _set_limits(self, outcome: Outcome, tall: float, deep: float) -> None:
-        design, gateway = outcome.scenario[0], outcome.scenario[3]
-        fast = round_up(0.3 * float(np.min(outcome.response_time)))
-        slow = max(100.0, 2.0 * round_up(outcome.worst_response_time))
-        limits = (outcome.time[0], outcome.time[-1], tall, deep, fast, slow, gateway.peak()[1], design.timeout)
+    def _set_limits(self, outcome: Outcome, fastest: float) -> None:
+        """Axis limits, in steps so big that most moves leave them alone."""
+        calls, rate = outcome.scenario[3].peak()
+        rate_top = 10.0 * 10.0 ** np.ceil(np.log10(max(fastest, rate, 10.0)) - 1e-9) / 2
+        call_top = 10.0 ** np.ceil(np.log10(4.0 * max(outcome.max_in_flight, calls if np.isfinite(calls) else 0.0, 10.0)))
+        deep = max(10.0, round_up(outcome.max_queue))
+        limits = (outcome.time[0], outcome.time[-1], rate_top, call_top, deep, calls, rate)
         if limits == self._limits:
             return
         self._limits = limits
         for axes in (self.rates, self.queue, self.gateway):
             axes.set_xlim(outcome.time[0], outcome.time[-1])
-        self.rates.set_ylim(0, tall)
+        self.rates.set_ylim(1, rate_top)
         self.queue.set_ylim(0, 1.3 * deep)
-        self.gateway.set_ylim(fast, slow)
-        self.best.set_ydata([gateway.peak()[1]] * 2)
-        self.limit.set_ydata([design.timeout] * 2)
-        text = f"our timeout, {seconds(design.timeout)}"
-        self.limit_text.set(y=design.timeout, text=text, visible=fast < design.timeout < slow)
+        self.gateway.set_ylim(1, call_top)
+        for axes, level, name in (
+            (self.rates, rate, f"the gateway's best, {rate:.0f}"),
+            (self.gateway, calls, f"best, {count(calls)}"),
+        ):
+            line, text = self.marks[axes]
+            line.set_ydata([level, level])
+            text.set(y=level, text=name, visible=bool(1 < level < axes.get_ylim()[1]))
         self.rescale()
 
 
@@ -289,6 +298,24 @@ def ledger(outcomes: Mapping[str, Outcome]) -> Picture:
             axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=6, handlelength=1.2, columnspacing=1.2)
     words = {name: (f"{FATES[fate][0]} {count(n)}" for fate, n in b.items() if n >= 0.5) for name, b in ends.items()}
     return Picture(drawn, "\n".join(f"{name}: {', '.join(parts)}" for name, parts in words.items()))
+
+
+def curve(x: FloatArray, y: FloatArray, *, xlabel: str, ylabel: str, marks: Mapping[str, float]) -> Picture:
+    """One quantity against another, with named points on it: `marks` maps a name to the x it stands at.
+
+    Its words give each mark with its y.
+    """
+    with rc_context(STYLE):
+        drawn = Figure(figsize=(11.0, 3.6))
+        axes = drawn.add_axes((0.085, 0.17, 0.895, 0.77))
+        axes.plot(x, y, color=GREEN)
+        at = {name: float(np.interp(place, x, y)) for name, place in marks.items()}
+        for name, place in marks.items():
+            axes.plot([place], [at[name]], "o", color=INK, markersize=8)
+            axes.annotate(f"{name}\n{count(at[name])}", (place, at[name]), (10, 6), textcoords="offset points")
+        axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1.08 * float(np.max(x))), ylim=(0, 1.25 * float(np.max(y))))
+        thousands(axes.yaxis)
+    return Picture(drawn, "\n".join(f"{name}: {xlabel} {count(marks[name])}, {ylabel} {count(at[name])}" for name in marks))
 
 
 CLOCKS = ("accept", "queue", "gateway", "end to end")

@@ -55,7 +55,7 @@ def reading(outcome: Outcome) -> str:
     >>> from flashsale_lib import Design, simulate
     >>> print(reading(simulate(Design.naive())))
     4,626 of 33,550 buyers paid (14 %). Turned away 0, gave up 178, failed 28,340, declined 402, still open 4. \
-Longest queue 4,103 buyers; 95 % waited under 5.6 s; slowest gateway response 48 s.
+Longest queue 4,103 buyers; 95 % waited under 5.6 s; at worst, a gateway call took 48 s on average.
     """
     o = outcome
     late = f", charged late {count(o.paid_late)}" if o.paid_late >= 0.5 else ""
@@ -66,5 +66,5 @@ Longest queue 4,103 buyers; 95 % waited under 5.6 s; slowest gateway response 48
         f"Turned away {count(o.turned_away)}, gave up {count(o.gave_up)}, failed {count(o.dead_lettered)}, "
         f"declined {count(o.declined)}{late}{open_}. "
         f"Longest queue {count(o.max_queue)} buyers; 95 % waited under {seconds(o.wait_quantile(0.95))}; "
-        f"slowest gateway response {seconds(o.worst_response_time)}."
+        f"at worst, a gateway call took {seconds(o.worst_response_time)} on average."
     )

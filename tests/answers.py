@@ -1,7 +1,7 @@
 """The exercises of the series in plain text: right answers, known wrong ones, and the feedback meant for each.
 
 `python tests/answers.py` writes flashsale_lib/exercises.json, which holds one-way keys in their place.
-A tolerance is one `step` to either side of the right answer.
+The tolerance is `slack` times `step` to either side.
 """
 
 import json
@@ -15,33 +15,41 @@ BANK = Path(__file__).resolve().parent.parent / "flashsale_lib" / "exercises.jso
 ANSWERS: dict[str, dict[str, Any]] = {
     "average load": {
         "step": 1,
+        "slack": 1,
         "right": 64.6,
         "praise": "Still far from full, on average. The surge does not care.",
         "wrong": {
             43: "That is the normal turnout. Now 1.5 times as many come.",
+            97: "You took 1.5 times twice.",
             29: "You divided by 1.5. More buyers mean more load.",
             0.65: "That is the share. The question asks for per cent.",
             813: "That is the load in the second of the peak. The question is about the average.",
         },
     },
     "best workers": {
-        "step": 5,
+        "step": 1,
+        "slack": 0,
         "right": 160,
         "praise": "It is the gateway's best number of calls in flight.",
         "wrong": {
-            800: "More workers, more sales? Look at the bars again.",
-            86.6: "That is the gateway's best rate, in calls per second. Workers are calls in flight.",
+            800: "More workers, more sales? Look at the curve again.",
+            150: "Close, and a good choice with a margin. But one of the 80 designs sells a little more.",
+            87: "That is the gateway's best rate, in calls per second. Workers are calls in flight.",
             15: "That is a position in the array. Which number of workers stands there?",
+            23632: "That is how many pay. With how many workers?",
         },
     },
     "last in the queue": {
         "step": 1,
+        "slack": 1,
         "right": 139.2,
         "praise": "Buyers, divided by buyers per second, are seconds.",
         "wrong": {
             115: "That is what 95 % stayed below in the simulation, where some people give up. What if nobody does?",
             80: "You divided by the number of workers. A worker is busy for more than a second with each call.",
-            151: "You counted only those who pay. A declined card takes a call, too.",
+            152: "You divided by those who pay. A declined card takes a call, too.",
+            2.3: "That is the right time, but in minutes.",
+            0: "Upside down: buyers, divided by buyers per second, are seconds.",
         },
     },
 }
@@ -54,6 +62,7 @@ def bank() -> str:
         step = exercise["step"]
         keyed[name] = {
             "step": step,
+            "slack": exercise["slack"],
             "right": key(name, exercise["right"], step),
             "praise": exercise["praise"],
             "wrong": {key(name, answer, step): text for answer, text in exercise["wrong"].items()},

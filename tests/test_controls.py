@@ -81,7 +81,7 @@ def test_the_plotted_data_is_the_outcome(explorer: Explorer) -> None:
         (picture.admitted, outcome.admitted),
         (picture.paying, outcome.goodput),
         (picture.waiting, outcome.queue),
-        (picture.response, outcome.response_time),
+        (picture.flying, outcome.in_flight),
     ):
         np.testing.assert_array_equal(line.get_xdata(), outcome.time)
         np.testing.assert_array_equal(line.get_ydata(), values)

@@ -30,8 +30,8 @@ def test_a_guess_locks_by_the_button_and_only_once() -> None:
         (105, 100, "within 10 %, well judged"),
         (150, 100, "you were 50 too high"),
         (60, 100, "you were 40 too low"),
-        (800, 100, "you were 8 times too high"),
-        (10, 100, "you were 10 times too low"),
+        (800, 100, "your guess is 8.0 times the real number"),
+        (10, 100, "the real number is 10.0 times your guess"),
         (0, 100, "you were 100 too low"),
         (50, 0, "you were 50 too high"),
     ],
@@ -66,14 +66,14 @@ def test_no_guess_is_no_error() -> None:
     ],
 )
 def test_any_answer_gets_a_verdict(answer: Any, words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    e = Exercise("ten", step=1, right=key("ten", 10, 1), wrong={key("ten", 7, 1): "Seven is a lucky number only."})
+    e = Exercise("ten", step=1, slack=1, right=key("ten", 10, 1), wrong={key("ten", 7, 1): "Seven is a lucky number only."})
     e.check(answer)
     assert words in capsys.readouterr().out
 
 
 def test_the_bank_holds_no_plain_answer() -> None:
     for name, entry in exercises._bank().items():
-        assert set(entry) == {"step", "right", "praise", "wrong"}, name
+        assert set(entry) == {"step", "slack", "right", "praise", "wrong"}, name
         assert len(entry["right"]) == 16 and int(entry["right"], 16) >= 0
         json.dumps(entry)
 
