@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
@@ -420,6 +420,7 @@ rate = st.floats(0, 50)
     st.sampled_from([math.inf, 30.0, 8.0, 0.0]),
     st.floats(0, 1),
 )
+@example([(2.2e-313, 0.0, 0)], math.inf, 30.0, 0.0)  # so slow that the time to fill overflows
 def test_a_long_step_equals_many_short_ones(
     path: list[tuple[float, float, int]], patience: float, room: float, fill: float
 ) -> None:

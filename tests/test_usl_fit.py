@@ -125,6 +125,18 @@ def test_the_unit_of_throughput_scales_what_it_should_and_nothing_else(power: fl
     assert scaled.covariance == pytest.approx(fit.covariance * np.outer(unit, unit), rel=1e-5)
 
 
+def test_less_than_one_call_in_flight_on_average_is_a_straight_line() -> None:
+    calls = np.array([0.25, 0.5, 1, 10, 50, 100, 150])
+    fit = fit_usl(calls, usl_throughput(calls, 0.5, 0.02, 2e-4))
+    assert (fit.service_time, fit.contention, fit.coherency) == pytest.approx((0.5, 0.02, 2e-4), rel=1e-9)
+
+
+def test_a_system_that_does_one_call_at_a_time_sits_exactly_at_the_bound() -> None:
+    with pytest.warns(UslFitWarning, match="contention sits at its bound 1; coherency sits at its bound 0"):
+        fit = fit_usl(LOADS, np.full(LOADS.size, 5.0))
+    assert (fit.throughput_of_one, fit.contention, fit.coherency) == (pytest.approx(5.0), 1.0, 0.0)
+
+
 def test_repeated_measurements_count() -> None:
     once, twice = fit_usl(USERS, SCRIPTS), fit_usl(np.tile(USERS, 2), np.tile(SCRIPTS, 2))
     assert twice.coherency == pytest.approx(once.coherency, rel=1e-6)
