@@ -190,7 +190,9 @@ class DropPicture(LivePicture):
 
     def _draw_panels(self) -> None:
         self.rates.set_title("Buyers per second (log scale)")
-        (self.arriving,) = self.rates.plot([], [], color=GREY, linestyle=":", linewidth=3.5, label="arriving, reloads too")
+        (self.arriving,) = self.rates.plot(
+            [], [], color=GREY, linestyle=":", linewidth=3.5, label="arriving, reloads too"
+        )
         (self.admitted,) = self.rates.plot([], [], color=BLUE, linestyle="--", label="let in")
         (self.paying,) = self.rates.plot([], [], color=GREEN, label="paying")
         self.rates.legend(loc="upper right", borderaxespad=0, labelspacing=0.3)
@@ -244,7 +246,7 @@ class DropPicture(LivePicture):
         """Axis limits, in steps so big that most moves leave them alone."""
         calls, rate = outcome.scenario[3].peak()
         rate_top = 10.0 * 10.0 ** np.ceil(np.log10(max(fastest, rate, 10.0)) - 1e-9) / 2
-        call_top = 10.0 ** np.ceil(np.log10(4.0 * max(outcome.max_in_flight, calls if np.isfinite(calls) else 0.0, 10.0)))
+        call_top = 10.0 ** np.ceil(np.log10(max(4.0 * outcome.max_in_flight, 25.0 * min(calls, 1e6))))
         deep = max(10.0, round_up(outcome.max_queue))
         limits = (outcome.time[0], outcome.time[-1], rate_top, call_top, deep, calls, rate)
         if limits == self._limits:
@@ -315,7 +317,9 @@ def curve(x: FloatArray, y: FloatArray, *, xlabel: str, ylabel: str, marks: Mapp
             axes.annotate(f"{name}\n{count(at[name])}", (place, at[name]), (10, 6), textcoords="offset points")
         axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1.08 * float(np.max(x))), ylim=(0, 1.25 * float(np.max(y))))
         thousands(axes.yaxis)
-    return Picture(drawn, "\n".join(f"{name}: {xlabel} {count(marks[name])}, {ylabel} {count(at[name])}" for name in marks))
+    return Picture(
+        drawn, "\n".join(f"{name}: {xlabel} {count(marks[name])}, {ylabel} {count(at[name])}" for name in marks)
+    )
 
 
 CLOCKS = ("accept", "queue", "gateway", "end to end")
