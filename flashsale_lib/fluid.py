@@ -209,7 +209,7 @@ def _advance(x: FloatArray, left: FloatArray, *rest: FloatArray) -> FloatArray:
         pull = np.where(queued, leaving, serving)
         upper = np.where(queued, room, np.minimum(servers, room))
         goal = np.where(drift > 0.0, upper, np.where(queued, servers, -np.inf))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             straight = (goal - x) / drift
             curved = -np.log1p(-np.minimum(pull * straight, 1.0)) / pull
             reached = np.where(drift == 0.0, np.inf, np.where(pull > 0.0, curved, straight))
