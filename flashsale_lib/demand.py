@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .parameters import FloatArray, ParameterError, check, parameter
+from .parameters import FloatArray, Parameter, ParameterError, check, parameter
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LARGEST = 1e12
+"""Bound of times, rates and scales: sums over the window stay finite."""
 KNOTS = 2000
 """Knots that trace the exponential decay: the surge is then right to 2 in a million."""
 
@@ -93,7 +95,7 @@ class Demand:
         33550
         """
         p = {
-            name: float(check(parameter("demand", name), value))
+            name: _scalar(parameter("demand", name), value)
             for name, value in (
                 ("base", base),
                 ("surge", surge),
@@ -110,7 +112,7 @@ class Demand:
         if p["window"] < time[-2]:
             # Cut at the end of the window; interpolating between dense knots keeps the shape.
             inside = time < p["window"]
-            at_end = np.interp(p["window"], time[:-1], extra[:-1])
+            at_end = np.interp(p["window"], time[:-1], extra[:-1]) if p["window"] > p["start"] else 0.0
             time, extra = np.append(time[inside], p["window"]), np.append(extra[inside], at_end)
         return cls(time, p["base"] + extra)
 
@@ -216,7 +218,7 @@ class Demand:
 
         The counts are differences of `cumulative`, so no buyer is lost or gained whatever the step.
         """
-        return _arrivals(self, float(check(parameter("simulation", "dt"), dt)))
+        return _arrivals(self, _scalar(parameter("simulation", "dt"), dt))
 
     def _binned(self, dt: float) -> tuple[FloatArray, float]:
         steps = max(1, int(np.ceil(self.window / dt - 1e-9)))
@@ -246,7 +248,22 @@ def _numbers(name: str, value: Any, unit: str) -> FloatArray:
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         at = f" at index {where[-1]}" if where else ""
         raise ParameterError(f"{name} is {array[where]:g}{at}: must be finite ({unit}); replace the value")
+    if array.size == 0:
+        raise ParameterError(f"{name} is an empty array: must be numbers ({unit}); pass at least one")
+    if np.max(np.abs(array)) > LARGEST:
+        where = tuple(int(i) for i in np.argwhere(np.abs(array) > LARGEST)[0])
+        at = f" at index {where[-1]}" if where else ""
+        raise ParameterError(f"{name} is {array[where]:g}{at}: must be within {LARGEST:g} ({unit}); check its unit")
     return array
+
+
+def _scalar(row: Parameter, value: Any) -> float:
+    value = check(row, value)
+    if np.ndim(value):
+        raise ParameterError(
+            f"{row.owner}.{row.name} is an array of shape {np.shape(value)}: must be {row.bounds} ({row.unit}); pass one number"
+        )
+    return float(value)
 
 
 def _column(path: str | Path, table: pd.DataFrame, name: str) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 from . import engine, step
 from .demand import Demand
 from .outcome import Outcome
-from .parameters import FloatArray, ParameterError, check, parameter, parameters
+from .parameters import FloatArray, ParameterError, parameter, parameters
 from .scenario import Buyers, Design, PaymentGateway
 
 RECORD_LIMIT = 4e9
@@ -63,7 +63,7 @@ def simulate(
     demand = _default_demand() if demand is None else _given("demand", demand, Demand)
     buyers = _given("buyers", buyers, Buyers)
     gateway = _given("gateway", gateway, PaymentGateway)
-    arrivals, dt = demand.arrivals(check(parameter("simulation", "dt"), dt))
+    arrivals, dt = demand.arrivals(dt)
 
     fields = dict(_fields(("design", design), ("buyers", buyers), ("gateway", gateway)))
     shape = _common_shape({**fields, "demand.rate": arrivals[..., 0]}, gateway)

@@ -216,7 +216,10 @@ move it to at least 0
         return float(value)  # the common case, without building an array
     name = f"{row.owner}.{row.name}"
     unit = f" ({row.unit})" if row.unit else ""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
     wrong_type = f"{name} is {_show(value)}, a {type(value).__name__}: must be {row.bounds}{unit}"
     if row.flag:
         is_flag = array.dtype == bool or (array.dtype.kind in "iuf" and bool(np.all((array == 0) | (array == 1))))
@@ -226,7 +229,7 @@ move it to at least 0
     if array.dtype.kind not in "iuf":
         raise ParameterError(f"{wrong_type}; pass a number, or an array of numbers")
     if array.size == 0:
-        raise ParameterError(f"{name} is an empty array: must hold at least one value, {row.bounds}{unit}")
+        raise ParameterError(f"{name} is an empty array: must be {row.bounds}{unit}; pass at least one value")
     array = array.astype(np.float64)
     bad = np.isnan(array) | (array < row.low) | ((array > row.high) & ~(np.isposinf(array) & row.unlimited))
     if row.whole:

@@ -33,7 +33,10 @@ class Brownout(Checked):
     def __post_init__(self) -> None:
         for name in ("start", "end", "health"):
             try:
-                value = np.array(getattr(self, name), dtype=np.float64)
+                value = np.array(getattr(self, name))
+                if value.dtype.kind not in "iuf" or value.size == 0:
+                    raise TypeError
+                value = value.astype(np.float64)
             except (TypeError, ValueError):
                 value = np.array(np.nan)
             if np.isnan(value).any():
@@ -46,6 +49,13 @@ class Brownout(Checked):
             raise ParameterError(
                 f"brownout health is {self.health!r}: must be a share from 0 (dead) to 1 (healthy); for 20 % speed pass 0.2"
             )
+        shapes = [np.shape(value) for value in (self.start, self.end, self.health)]
+        try:
+            np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise ParameterError(
+                f"brownout shapes (start, end, health) are {shapes}: must broadcast; give all the same length, or scalars"
+            ) from None
         if np.any(np.asarray(self.end) < np.asarray(self.start)):
             raise ParameterError(f"brownout ends at {self.end!r} s, before it starts at {self.start!r} s; swap the two")
 
