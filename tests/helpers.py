@@ -12,9 +12,7 @@ PLACES = (
 PEAKS = ["max_queue", "max_in_flight", "worst_response_time"]
 TOTALS = ["arrived", *PLACES, "calls", "admissions", *PEAKS]
 
-PLAIN = fs.PaymentGateway(
-    service_time=1.0, contention=0, coherency=0, call_limit=np.inf, error_rate=0, decline_rate=0
-)
+PLAIN = fs.PaymentGateway(service_time=1.0, contention=0, coherency=0, call_limit=np.inf, error_rate=0, decline_rate=0)
 """A gateway whose calls take one second whatever the load and always succeed: closed forms hold."""
 STEADFAST = fs.Buyers(patience=np.inf, reload_probability=0)
 """Buyers who neither leave the queue nor come back."""

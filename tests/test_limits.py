@@ -118,7 +118,9 @@ def test_brownout_halves_the_speed_for_just_as_long_as_it_lasts():
 def test_arrays_of_shape_3_1_and_4_give_3_by_4_scenarios_each_equal_to_its_scalar_run():
     workers, patience, scale = [[40.0], [160.0], [480.0]], [30.0, 100.0, 300.0, INF], [[0.5], [1.0], [1.5]]
     outcome = fs.simulate(
-        fs.Design(workers=workers), buyers=fs.Buyers(patience=patience), demand=fs.Demand.drop().scaled(np.squeeze(scale)[:, None])
+        fs.Design(workers=workers),
+        buyers=fs.Buyers(patience=patience),
+        demand=fs.Demand.drop().scaled(np.squeeze(scale)[:, None]),
     )
     assert outcome.queue.shape == (3, 4, 3601)
     for i in range(3):

@@ -30,7 +30,10 @@ ROWS = {
 ROUNDING = 0.5  # the table prints whole buyers
 STEP_ERROR = {  # absolute tolerance of the cells that the prototype's own step moved
     ("queue 500", "gave_up"): 5.0,  # buyers, 0.015 % of arrivals: 2 % off because its queue stays 10 below the limit
-    ("workers 800", "gave_up"): 14.0,  # buyers, 0.04 % of arrivals: its limit is 179, as is that of buyers.py with memoryless timeouts
+    (
+        "workers 800",
+        "gave_up",
+    ): 14.0,  # buyers, 0.04 % of arrivals: its limit is 179, as is that of buyers.py with memoryless timeouts
     ("workers 800", "max_queue"): 150.0,  # buyers, 0.45 % of arrivals: its limit is 4,118
     ("admit 80/s", "worst_response_time"): 0.11,  # s: the burst's brief peak, rounded off by a 0.5 s step
 }
@@ -48,7 +51,9 @@ def test_each_cell_of_the_first_table(row, column):
     allowed = max(relative * printed, ROUNDING if column != "worst_response_time" else 0.0)
     off = abs(getattr(run(row), column) - printed)
     if (row, column) in STEP_ERROR:
-        assert allowed < off < STEP_ERROR[row, column], "inside the design's tolerance: drop it from STEP_ERROR" * (off <= allowed)
+        assert allowed < off < STEP_ERROR[row, column], "inside the design's tolerance: drop it from STEP_ERROR" * (
+            off <= allowed
+        )
     else:
         assert off <= allowed
 
