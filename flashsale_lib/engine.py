@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import step
+from . import pieces, policies, step
 from .compiler import compile_functions
 from .parameters import FloatArray
 
@@ -32,7 +32,7 @@ def _array(count: int) -> FloatArray:
 @cache
 def compiled() -> Callable[..., None] | None:
     """The step compiled by numba, or None where it cannot be."""
-    functions = compile_functions(step, zeros=_array)
+    functions = compile_functions(pieces, policies, step, zeros=_array)
     return functions["run_many"] if functions else None
 
 

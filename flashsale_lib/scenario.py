@@ -20,6 +20,7 @@ class Buyers(Checked):
     patience: Numeric = default("buyers", "patience")
     reload_probability: Numeric = default("buyers", "reload_probability")
     reload_delay: Numeric = default("buyers", "reload_delay")
+    bot_share: Numeric = default("buyers", "bot_share")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +136,23 @@ class Design(Checked):
     timeout: Numeric = default("design", "timeout")
     attempts: Numeric = default("design", "attempts")
     backoff: Numeric = default("design", "backoff")
+    stock: Numeric = default("design", "stock")
+    overbooking: Numeric = default("design", "overbooking")
+    retry_budget: Numeric = default("design", "retry_budget")
+    breaker_threshold: Numeric = default("design", "breaker_threshold")
+    breaker_window: Numeric = default("design", "breaker_window")
+    breaker_pause: Numeric = default("design", "breaker_pause")
+    breaker_probe: Numeric = default("design", "breaker_probe")
+    aimd_target: Numeric = default("design", "aimd_target")
+    aimd_start: Numeric = default("design", "aimd_start")
+    aimd_increase: Numeric = default("design", "aimd_increase")
+    aimd_cut: Numeric = default("design", "aimd_cut")
+    warm_workers: Numeric = default("design", "warm_workers")
+    scale_at: Numeric = default("design", "scale_at")
+    scale_queue: Numeric = default("design", "scale_queue")
+    scale_delay: Numeric = default("design", "scale_delay")
+    scale_rate: Numeric = default("design", "scale_rate")
+    idempotency_lifetime: Numeric = default("design", "idempotency_lifetime")
 
     @classmethod
     def unlimited(cls, **changes: Any) -> Design:

@@ -17,21 +17,38 @@ import math
 
 import numpy as np
 
+from .pieces import fifo_wait, mean_health, relax, response_time, timeout_hazard, wait_bin
+from .policies import (
+    CLOSED,
+    OPEN,
+    RETRY_RESERVE,
+    TRYING,
+    adapt_limit,
+    breaker_next,
+    call_capacity,
+    key_expired,
+    queue_room,
+    stock_room,
+    workers_called,
+)
+
 # What a run adds up, in buyers unless it says otherwise: where each buyer ended, and what passed on the way.
 PAID, PAID_LATE, DECLINED, TURNED_AWAY, GAVE_UP, DEAD_LETTERED, ARRIVED = range(7)
-OFFERED, ADMITTED, CALLS, REFUSED, TIMED_OUT, ERRORS = range(7, 13)
+OFFERED, ADMITTED, CALLS, REFUSED, TIMED_OUT, ERRORS, RETRIES = range(7, 14)
+# Charges for calls we had given up on: tried again all the same, or not; worker-seconds paid for, and at work.
+DOUBLE_CHARGES, ORPHAN_CHARGES, BILLED, BUSY = range(14, 18)
 # What there is at an instant: buyers by place, then the gateway's own view (calls; seconds) and the tokens left.
-RELOADING, QUEUED, AT_GATEWAY, RECOVERING, IN_FLIGHT, RESPONSE_TIME, TOKENS = range(13, 20)
+RELOADING, QUEUED, AT_GATEWAY, RECOVERING, IN_FLIGHT, RESPONSE_TIME, TOKENS = range(18, 25)
 # The front door's own servers: how busy they are (share), and the backlog of requests in front of them (s).
-DOOR_LOAD, DOOR_DELAY = range(20, 22)
-FIELDS = 22
+DOOR_LOAD, DOOR_DELAY = range(25, 27)
+# The policies: workers that are up, calls we allow ourselves, state of the circuit breaker.
+WORKERS_UP, OWN_LIMIT, BREAKER = range(27, 30)
+FIELDS = 30
 # What a run keeps besides its totals.
 MAX_QUEUE, MAX_IN_FLIGHT, WORST_RESPONSE_TIME, PEAKS = range(4)
 
 LOAD_BINS = 200
 """Bins for the load of the door's servers, from 0 to 1."""
-LEAST_HEALTH = 1e-9
-"""A dead gateway still has this share of its speed, so that a response time stays a finite number."""
 
 
 def zeros(count):
@@ -39,79 +56,9 @@ def zeros(count):
     return [0.0] * count
 
 
-def relax(rate, dt):
-    """One step of x' = inflow - rate*x: the share of x(0) that stays, and what settles per unit of steady inflow.
-
-    They are exp(-rate*dt) and (1 - exp(-rate*dt))/rate, so that x(dt) = stays*x(0) + settles*inflow.
-    """
-    x = rate * dt
-    if x < 1e-8:
-        return 1.0 - x, dt * (1.0 - 0.5 * x)
-    gone = -math.expm1(-x)
-    return 1.0 - gone, gone / rate
-
-
-def response_time(calls, service_time, contention, coherency):
-    """Universal Scalability Law: seconds one call takes among `calls` in flight at a healthy gateway."""
-    others = max(calls - 1.0, 0.0)
-    return service_time * (1.0 + contention * others + coherency * calls * others)
-
-
-def timeout_hazard(completion_rate, timeout):
-    """Rate at which calls still waited for are abandoned, when each is abandoned at the age `timeout`.
-
-    Of calls that complete at rate mu and are given up at age tau, those under way have the mean age density
-    mu*exp(-mu*s)/(1-exp(-mu*tau)) on (0, tau); its value at tau is the hazard mu/(exp(mu*tau)-1).
-    """
-    x = completion_rate * timeout
-    if x > 700.0:
-        return 0.0
-    if x < 1e-12:
-        return 1.0 / timeout
-    return completion_rate / math.expm1(x)
-
-
-def mean_health(start, dt, starts, ends, healths):
-    """The gateway's health averaged over the step from `start` to `start + dt`."""
-    health = 1.0
-    for i in range(len(starts)):
-        overlap = min(ends[i], start + dt) - max(starts[i], start)
-        if overlap > 0.0:
-            health *= 1.0 - (1.0 - healths[i]) * overlap / dt
-    return max(health, LEAST_HEALTH)
-
-
-def call_capacity(free, room, settles, refusal_settles, dispatch_rate):
-    """Calls per second that can be started in this step: those the gateway takes, and those it will refuse.
-
-    free : places that workers would have at the end of the step if no call were started.
-    room : calls per second until the gateway is at its call limit.
-
-    The workers start just as many calls as leaves them full at the end of the step. (Starting a call only in
-    the step after a worker became free would lose 40 % of the payments in a saturated run.)
-    """
-    taken = min(max(0.0, free / settles), room, dispatch_rate)
-    refusable = 0.0
-    if taken == room and room < dispatch_rate:
-        still_free = max(0.0, free - taken * settles)
-        refusable = min(still_free / refusal_settles, dispatch_rate - taken)
-    return taken, refusable
-
-
-def queue_room(queue_left, settles, outflow, release_rate, p):
-    """Buyers per second that may still be let in before the queue is full, or its wait longer than the promise.
-
-    The estimated wait is what an operator can measure: queue length over the rate at which workers get through
-    it at the gateway's present response time.
-    """
-    limit = p.queue_limit
-    if p.max_wait < math.inf:
-        drain_rate = min(p.dispatch_rate, min(p.workers, p.call_limit) * release_rate)
-        if drain_rate < math.inf:
-            limit = min(limit, p.max_wait * drain_rate)
-    if limit == math.inf:
-        return math.inf
-    return max(0.0, (limit - queue_left) / settles + outflow)
+def finite(limit):
+    """A limit as the series show it: 0 where there is none, because every series is a finite number."""
+    return limit if limit < math.inf else 0.0
 
 
 def run_many(
@@ -156,6 +103,20 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
     in_flight_before = 0.0
     tokens = p.admit_burst
     door_backlog = 0.0  # work in front of the door's servers, in server-seconds
+    people = 1.0 - p.bot_share  # of the tokens and of the requests at the door, the share that is not bots'
+
+    # The policies' own state.
+    called_at = p.scale_at  # when more workers were, or will be, called
+    own_limit = p.aimd_start if p.aimd_target < math.inf else math.inf
+    seconds_per_call = p.service_time  # as measured: an average over the last calls
+    breaker, breaker_until = CLOSED, math.inf
+    recent_failed = 0.0
+    recent_ended = 0.0
+    recent_stays, _ = relax(1.0 / p.breaker_window, dt)
+    retry_tokens = RETRY_RESERVE
+    retry_share = 1.0  # of the failed calls that have attempts left, those the budget lets try again
+    queued = 0.0
+    in_recovery = 0.0
 
     # Cumulative counts at every instant, for first-in-first-out.
     queue_path = np.zeros(steps + 1)
@@ -179,6 +140,8 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
 
     book = zeros(FIELDS)
     book[TOKENS] = tokens
+    book[WORKERS_UP] = finite(workers_called(0.0, called_at, p.scale_delay, p))
+    book[OWN_LIMIT] = finite(own_limit)
     book[RESPONSE_TIME] = p.service_time / mean_health(0.0, dt, starts, ends, healths)
     if recording:
         for i in range(FIELDS):
@@ -193,6 +156,20 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         call_stays, call_settles = relax(release_rate, dt)
         work_stays, work_settles = relax(completion_rate, dt)
 
+        now = k * dt
+        if queued > p.scale_queue:
+            called_at = min(called_at, now)
+        workers = workers_called(now + dt, called_at, p.scale_delay, p)
+        billed = workers_called(now + dt, called_at, 0.0, p)
+        dispatch_limit = p.dispatch_rate
+        if p.breaker_threshold < math.inf:
+            changed, breaker_until = breaker_next(breaker, breaker_until, recent_failed, recent_ended, now, p)
+            if changed == TRYING and breaker == OPEN:
+                recent_failed, recent_ended = 0.0, 0.0
+            breaker = changed
+            if breaker != CLOSED:
+                dispatch_limit = min(dispatch_limit, p.breaker_probe if breaker == TRYING else 0.0)
+
         # 2. Who comes back: buyers from reloading, intents from recovery.
         returning = reloading * (1.0 - reload_stays) + reloaded_late
         recovered = 0.0
@@ -205,9 +182,9 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
                 recovered_present = recovered
 
         # 3. The front door: tokens, and room in the queue. Rates are per second.
-        free = p.workers - waited_for * call_stays - in_refusal * refusal_stays
+        free = min(workers, own_limit) - waited_for * call_stays - in_refusal * refusal_stays
         room = max(0.0, (p.call_limit - in_flight * work_stays) / work_settles)
-        taken, refusable = call_capacity(free, room, call_settles, refusal_settles, p.dispatch_rate)
+        taken, refusable = call_capacity(free, room, call_settles, refusal_settles, dispatch_limit)
         queue_left = 0.0
         for j in range(attempts):
             queue_left += queue[j] * queue_stays
@@ -215,13 +192,17 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         offered = (arrivals[k] + returning) / dt
         admitted = min(
             offered,
-            tokens / dt + p.admit_rate,
-            queue_room(queue_left, queue_settles, outflow, release_rate, p),
+            (tokens / dt + p.admit_rate) * people,
+            queue_room(queue_left, queue_settles, outflow, min(workers, own_limit), release_rate, p),
         )
+        drain_rate = min(dispatch_limit, min(workers, own_limit) * release_rate)
+        if p.stock < math.inf:
+            in_the_system = queued + waited_for + in_refusal + in_recovery
+            admitted = min(admitted, stock_room(book[PAID] + book[PAID_LATE], in_the_system, p) / dt)
         if limited:
-            tokens = min(p.admit_burst, max(0.0, tokens + (p.admit_rate - admitted) * dt))
+            tokens = min(p.admit_burst, max(0.0, tokens + (p.admit_rate - admitted / people) * dt))
         turned_away = (offered - admitted) * dt
-        door_work = (admitted + (offered - admitted) * p.refusal_cost) * p.door_time
+        door_work = (admitted + (offered - admitted) * p.refusal_cost) / people * p.door_time
         door_backlog = max(0.0, door_backlog + (door_work - p.door_servers) * dt)
         door_load = min(1.0, door_work / p.door_servers)
         door_delay = door_backlog / p.door_servers
@@ -263,6 +244,9 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         waited_for = 0.0
         in_refusal = 0.0
         in_recovery = 0.0
+        ended_before = book[PAID] + book[PAID_LATE] + book[DECLINED]
+        failed_now = 0.0
+        retried_now = 0.0
         for last in range(attempts):
             j = attempts - 1 - last  # from the last attempt down: failures move up by one
             joining = admitted
@@ -307,23 +291,55 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
                 book[TIMED_OUT] += timed_out
                 book[REFUSED] += rejected * dt
                 failed = errors + timed_out + turned_down
+                failed_now += failed
+                charged_late = timed_out * (1.0 - p.error_rate) * (1.0 - p.decline_rate)
                 if j + 1 < attempts:
+                    retried = failed * retry_share
+                    retried_now += retried
+                    book[DEAD_LETTERED] += failed - retried
+                    book[ORPHAN_CHARGES] += charged_late * (1.0 - retry_share)
+                    if charged_late > 0.0:
+                        forgotten = key_expired(p.backoff * 2.0**j, queue_path[k], drain_rate, p)
+                        book[DOUBLE_CHARGES] += charged_late * retry_share * forgotten
+                    failed = retried
                     resting = failed / dt * backoff_settles[j + 1]
                     recovering[i + 1] += resting
                     recovered_late[i + 1] += failed - resting
                     in_recovery += recovering[i + 1] + recovered_late[i + 1]
                 else:
                     book[DEAD_LETTERED] += failed
+                    book[ORPHAN_CHARGES] += charged_late
 
         in_flight_before = in_flight
         in_flight = max(waited_for, in_flight * work_stays + taken * work_settles)
 
-        # 6. Book-keeping.
+        # 6. What the policies learn from this step.
+        ended_now = book[PAID] + book[PAID_LATE] + book[DECLINED] - ended_before + failed_now
+        recent_failed = recent_failed * recent_stays + failed_now
+        recent_ended = recent_ended * recent_stays + ended_now
+        if p.aimd_target < math.inf:
+            seconds_per_call += (1.0 / release_rate - seconds_per_call) * (1.0 - call_stays)
+            failing = failed_now / ended_now if ended_now > 0.0 else 0.0
+            in_use = waited_for + in_refusal
+            own_limit = adapt_limit(own_limit, in_use, seconds_per_call, failing, release_rate * dt, p, dt)
+        if p.retry_budget < math.inf:
+            earned = p.retry_budget * (ended_now - failed_now)
+            retry_tokens = min(RETRY_RESERVE, max(0.0, retry_tokens + earned - retried_now))
+            wanted = retried_now / retry_share if retry_share > 0.0 else failed_now
+            retry_share = min(1.0, (retry_tokens + earned) / wanted) if wanted > 0.0 else 1.0
+
+        # 7. Book-keeping.
         queue_path[k + 1] = queued
         book[ARRIVED] += arrivals[k]
         book[OFFERED] += offered * dt
         book[ADMITTED] += admitted * dt
         book[CALLS] += dispatched * dt
+        book[RETRIES] += retried_now
+        book[BUSY] += (waited_for + in_refusal) * dt
+        book[BILLED] += (billed if billed < math.inf else waited_for + in_refusal) * dt
+        book[WORKERS_UP] = finite(workers)
+        book[OWN_LIMIT] = finite(own_limit)
+        book[BREAKER] = breaker
         book[RELOADING] = reloading + reloaded_late
         book[QUEUED] = queued
         book[AT_GATEWAY] = waited_for + in_refusal
@@ -354,44 +370,3 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
     if recording:
         for k in range(steps + 1):
             series[FIELDS, k] = wait[k]
-
-
-def wait_bin(waited, edges):
-    """The bin of a wait: the first holds those too short to count, the others grow by a constant factor."""
-    if waited < edges[1]:
-        return 0
-    return min(len(edges) - 2, 1 + int(math.log(waited / edges[1]) / math.log(edges[2] / edges[1])))
-
-
-def fifo_wait(queue, dispatched, dt, leave_rate, stays, settles, wait):
-    """Fill `wait` with how long a buyer who joins at each instant waits for its call, first in, first out.
-
-    A buyer who joins with Q ahead is served when, at dispatch rate b(s), those still ahead are gone:
-    Q*exp(-leave_rate*x) - integral of b(s)*exp(-leave_rate*(x - s)) reaches 0. Within a step b is constant and the
-    equation solves in closed form. `served` is that integral since the start, scaled by exp(-leave_rate*t) so that
-    long windows cannot overflow. Whoever still waits at the end counts with the wait so far. (stays, settles) is
-    `relax(leave_rate, dt)` of the step.
-    """
-    steps = len(queue) - 1
-    served = np.zeros(steps + 1)
-    for k in range(steps):
-        rate = (dispatched[k + 1] - dispatched[k]) / dt
-        served[k + 1] = served[k] * stays + rate * settles
-    slack = 1e-9 * max(1.0, dispatched[steps])  # rounding must not hold a buyer back after the queue is empty
-    turn = 0  # the step in which the buyer's turn comes
-    for k in range(steps + 1):
-        turn = max(turn, k)
-        ahead = served[k] + queue[k]
-        while turn < steps and ahead * math.exp(-leave_rate * (turn + 1 - k) * dt) > served[turn + 1] + slack:
-            turn += 1
-        if turn == steps:
-            wait[k] = (steps - k) * dt
-            continue
-        rate = (dispatched[turn + 1] - dispatched[turn]) / dt
-        rest = max(0.0, ahead * math.exp(-leave_rate * (turn - k) * dt) - served[turn])
-        into = 0.0
-        if rest > 0.0 and rate > 0.0:
-            into = rest / rate if leave_rate == 0.0 else math.log1p(rest * leave_rate / rate) / leave_rate
-        elif rest > 0.0:
-            into = dt
-        wait[k] = (turn - k) * dt + min(into, dt)
