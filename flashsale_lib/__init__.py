@@ -1,7 +1,8 @@
 """Flash Sale: a small vectorised queueing library for keeping a checkout alive during a drop.
 
-Two floors. Numbers: `simulate` and what it needs; only numpy at import. Presentation: `figures`, `controls`,
-`exercises`, loaded when first touched, because they bring matplotlib and ipywidgets with them.
+Two floors. Numbers: `simulate` and what it needs, stations in steady state, fluid queues; only numpy at import.
+Presentation: `figures`, `controls`, `exercises`, which bring matplotlib and ipywidgets with them. Whatever is not
+needed for a first simulation is imported when it is first touched.
 
 >>> import flashsale_lib as fs
 >>> outcome = fs.simulate(fs.Design(workers=[40, 160, 480]), record=False)
@@ -17,12 +18,25 @@ from .drop import simulate
 from .outcome import Outcome
 from .parameters import ParameterError, UnknownParameterError, parameter, parameters
 from .scenario import Buyers, Design, PaymentGateway
-from .usl import usl_peak, usl_response_time, usl_throughput
+from .usl import UslFitWarning, fit_usl, usl_peak, usl_response_time, usl_throughput
 
 if TYPE_CHECKING:
     from . import controls, exercises, figures, words
+    from .erlang import erlang_b, erlang_c, mmc, mmck
+    from .abandonment import erlang_a
+    from .fluid import drain_time, fifo_wait, fluid_many_server, fluid_queue, peak_backlog
+    from .staffing import halfin_whitt, servers_for, square_root_staffing
 
 __version__ = "0.1.0"
+
+_MODULES = ("controls", "exercises", "figures", "words")
+_LATER = {
+    "erlang": ("erlang_b", "erlang_c", "mmc", "mmck"),
+    "abandonment": ("erlang_a",),
+    "fluid": ("drain_time", "fifo_wait", "fluid_many_server", "fluid_queue", "peak_backlog"),
+    "staffing": ("halfin_whitt", "servers_for", "square_root_staffing"),
+}
+_HOME = {name: module for module, names in _LATER.items() for name in names}
 
 __all__ = [
     "Buyers",
@@ -32,12 +46,27 @@ __all__ = [
     "ParameterError",
     "PaymentGateway",
     "UnknownParameterError",
+    "UslFitWarning",
     "controls",
+    "drain_time",
+    "erlang_a",
+    "erlang_b",
+    "erlang_c",
     "exercises",
+    "fifo_wait",
     "figures",
+    "fit_usl",
+    "fluid_many_server",
+    "fluid_queue",
+    "halfin_whitt",
+    "mmc",
+    "mmck",
     "parameter",
     "parameters",
+    "peak_backlog",
+    "servers_for",
     "simulate",
+    "square_root_staffing",
     "usl_peak",
     "usl_response_time",
     "usl_throughput",
@@ -46,8 +75,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("controls", "exercises", "figures", "words"):
+    if name in _MODULES:
         return import_module(f"{__name__}.{name}")
+    if name in _HOME:
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"flashsale_lib has no {name!r}; it has {', '.join(__all__)}")
 
 

@@ -14,11 +14,10 @@ HIGHEST_LOAD = 0.99
 
 def wait_probability(servers: float, load: FloatArray) -> FloatArray:
     """Erlang C for each load (share of the servers that is busy, 0 to 1), cut at `HIGHEST_LOAD`."""
-    offered = np.minimum(load, HIGHEST_LOAD) * servers
-    blocked = np.ones_like(offered)
-    for n in range(1, int(servers) + 1):
-        blocked = offered * blocked / (n + offered * blocked)
-    return blocked * servers / (servers - offered * (1.0 - blocked))
+    from .erlang import erlang_c  # brings scipy, which a simulation alone does not need
+
+    result: FloatArray = erlang_c(servers, np.minimum(load, HIGHEST_LOAD) * servers)
+    return result
 
 
 def mean_latency(servers: float, service_time: float, load: FloatArray, delay: FloatArray) -> FloatArray:

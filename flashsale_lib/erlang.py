@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize
 
 from . import erlang_kernels as kernels
 from .parameters import HUGE, FloatArray, Parameter, ParameterError, Slider, check
@@ -169,6 +168,8 @@ class Station:
 
     def _quantile(self, q: FloatArray) -> FloatArray:
         """By root finding on the logarithm of the tail, one by one."""
+        from scipy.optimize import brentq  # a quarter of a second to import
+
         result = np.zeros(q.size)
         shape, p_wait = q.shape, np.broadcast_to(self.p_wait, q.shape).ravel()
         scale = np.broadcast_to(1.0 / (self.servers * np.asarray(self.service_rate)), shape).ravel()
@@ -186,7 +187,7 @@ class Station:
             high = float(scale[i])
             while excess(high) > 0:
                 high *= 4.0
-            result[i] = optimize.brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14)
+            result[i] = brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14)
         return result.reshape(shape)
 
 

@@ -54,9 +54,13 @@ LEVELS: dict[str, tuple[int, str]] = {
     "response_time": (step.RESPONSE_TIME, "s"),
     "door_load": (step.DOOR_LOAD, "share"),
     "door_delay": (step.DOOR_DELAY, "s"),
+    "workers_up": (step.WORKERS_UP, "calls"),
+    "own_limit": (step.OWN_LIMIT, "calls"),
+    "breaker": (step.BREAKER, "0 closed, 0.5 trying, 1 open"),
     "wait": (step.FIELDS, "s"),
 }
-"""Series that are states at each time. `wait` is how long a buyer who joins the queue then waits for the call."""
+"""Series that are states at each time. `wait` is how long a buyer who joins the queue then waits for the call; `own_limit`
+is that of the adaptive limit; `workers_up` and `own_limit` are 0 where there is no limit."""
 
 SERIES = {**FLOWS, **LEVELS, "accept_latency": (-1, "s")}
 """All series and their units; `accept_latency` is the mean time until the front door has answered."""
@@ -68,14 +72,15 @@ class Outcome:
 
     Totals have the batch shape of the scenario (a plain float for one scenario): `arrived`, the ten places of the
     ledger (`paid`, `paid_late`, `declined`, `turned_away`, `gave_up`, `dead_lettered`, `reloading`, `queued`,
-    `at_gateway`, `recovering`; buyers), `calls`, `admissions`, and the peaks `max_queue` (buyers), `max_in_flight`
+    `at_gateway`, `recovering`; buyers), `requests`, `admissions` (buyers), `calls`, `retries`, `refused_calls`,
+    `timed_out_calls`, `double_charges`, `orphan_charges` (calls), `worker_seconds`, `busy_seconds`, and the peaks `max_queue` (buyers), `max_in_flight`
     (calls) and `worst_response_time` (s).
 
     Series have that shape plus time as the last axis, and need record=True: `time` (s), the rates `arrivals`,
     `offered` (with reloads), `admitted`, `goodput`, `giving_up`, `turning_away`, `dead_lettering` (buyers/s),
     `dispatched`, `refused`, `timed_out` (calls/s), and the levels `queue`, `retry_queue`, `reload_pool` (buyers),
     `in_flight`, `waited_for` (calls), `tokens`, `response_time`, `wait`, `accept_latency` (s); of the front door's
-    servers `door_load` (share) and `door_delay` (s).
+    servers `door_load` (share) and `door_delay` (s); of the policies `workers_up`, `own_limit` (calls), `breaker`.
     """
 
     shape: tuple[int, ...]
@@ -109,6 +114,23 @@ class Outcome:
     recovering = property(lambda self: self._total(step.RECOVERING), doc=PLACES["recovering"][1])
     admissions = property(lambda self: self._total(step.ADMITTED), doc="Buyers let in, over the whole window.")
     calls = property(lambda self: self._total(step.CALLS), doc="Calls started, refused ones included.")
+    retries = property(lambda self: self._total(step.RETRIES), doc="Failed attempts that were sent to try again.")
+    refused_calls = property(lambda self: self._total(step.REFUSED), doc="Calls the gateway refused at once.")
+    timed_out_calls = property(lambda self: self._total(step.TIMED_OUT), doc="Calls given up on after the timeout.")
+    requests = property(lambda self: self._total(step.OFFERED), doc="Buyers at the front door, reloads included.")
+    double_charges = property(
+        lambda self: self._total(step.DOUBLE_CHARGES),
+        doc="Calls that succeeded after we had given up on them and tried again, without a key that the gateway still "
+        "knew: each may have charged a buyer twice. An expected number.",
+    )
+    orphan_charges = property(
+        lambda self: self._total(step.ORPHAN_CHARGES),
+        doc="Calls that succeeded after we had given up on them for good: charged, and no order. An expected number.",
+    )
+    worker_seconds = property(
+        lambda self: self._total(step.BILLED), doc="Worker-seconds paid for, warm-up included; busy ones if unlimited."
+    )
+    busy_seconds = property(lambda self: self._total(step.BUSY), doc="Worker-seconds spent on calls.")
     max_queue = property(lambda self: self._shaped(self.peaks[:, step.MAX_QUEUE]), doc="Longest queue, buyers.")
     max_in_flight = property(
         lambda self: self._shaped(self.peaks[:, step.MAX_IN_FLIGHT]), doc="Most calls in flight at the gateway."

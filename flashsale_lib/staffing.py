@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from .erlang import ARRIVAL_RATE, LEAST, LOAD, MOST, SERVICE_RATE, arrays, erlang_b, erlang_c, mmc, plain, row
-from .erlang_a import PATIENCE, ErlangA, erlang_a
+from .abandonment import PATIENCE, ErlangA, erlang_a
 from .parameters import HUGE, FloatArray, ParameterError, check
 
 SURE = 1e-12

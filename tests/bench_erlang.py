@@ -16,7 +16,7 @@ from scipy import special
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from flashsale_lib.erlang import erlang_c
-from flashsale_lib.erlang_a import erlang_a
+from flashsale_lib.abandonment import erlang_a
 
 PAIRS, BAR, ERROR = 1_000_000, 0.2, 1e-12
 
