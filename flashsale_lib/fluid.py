@@ -83,9 +83,7 @@ class FluidManyServer:
     blocked: FloatArray
 
 
-def fluid_queue(
-    arrival_rate: Any, service_rate: Any, dt: Any, limit: Any = math.inf, initial: Any = 0.0
-) -> FluidQueue:
+def fluid_queue(arrival_rate: Any, service_rate: Any, dt: Any, limit: Any = math.inf, initial: Any = 0.0) -> FluidQueue:
     """A queue that fills at the arrival rate and drains at the service rate: the reflection map.
 
         X(t) = initial + integral of (arrival_rate - service_rate) from 0 to t
@@ -390,7 +388,7 @@ def _curve(name: str, values: Any) -> FloatArray:
     """Finite numbers that never fall along the last axis."""
     unit = "s" if name == "time" else "buyers"
     array = _numbers(f"fifo_wait.{name}", values, unit)
-    if array.ndim == 0 or array.size == 0:
+    if array.ndim == 0:
         raise ParameterError(f"fifo_wait.{name} has shape {array.shape}: must be a row ({unit}); pass a list or array")
     highest = np.maximum.accumulate(array, axis=-1)
     if (falls := highest - array > ROUNDING * np.abs(array).max(axis=-1, keepdims=True)).any():

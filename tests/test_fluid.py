@@ -557,7 +557,7 @@ def test_every_row_of_the_exact_table_is_within_its_own_spread() -> None:
         (lambda: peak_backlog([1], 1, 1, limit=1, initial=2), r"fluid.initial is 2"),
         (lambda: fifo_wait(["x"], [0], [0]), r"fifo_wait.time is \['x'\]: must be numbers \(s\)"),
         (lambda: fifo_wait(0, [0], [0]), r"fifo_wait.time has shape \(\): must be a row \(s\)"),
-        (lambda: fifo_wait([], [0], [0]), r"fifo_wait.time has shape \(0,\)"),
+        (lambda: fifo_wait([], [0], [0]), r"fifo_wait.time is an empty array: must be numbers \(s\)"),
         (lambda: fifo_wait([0, math.nan], [0, 1], [0, 1]), r"fifo_wait.time is nan at index 1: must be finite"),
         (
             lambda: fifo_wait([0, 1], [3, 1], [0, 1]),
