@@ -22,8 +22,8 @@ from .usl import UslFitWarning, fit_usl, usl_peak, usl_response_time, usl_throug
 
 if TYPE_CHECKING:
     from . import controls, exercises, figures, words
-    from .erlang import erlang_b, erlang_c, mmc, mmck
     from .abandonment import erlang_a
+    from .erlang import erlang_b, erlang_c, mmc, mmck
     from .fluid import drain_time, fifo_wait, fluid_many_server, fluid_queue, peak_backlog
     from .staffing import halfin_whitt, servers_for, square_root_staffing
 

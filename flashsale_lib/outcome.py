@@ -59,8 +59,8 @@ LEVELS: dict[str, tuple[int, str]] = {
     "breaker": (step.BREAKER, "0 closed, 0.5 trying, 1 open"),
     "wait": (step.FIELDS, "s"),
 }
-"""Series that are states at each time. `wait` is how long a buyer who joins the queue then waits for the call; `own_limit`
-is that of the adaptive limit; `workers_up` and `own_limit` are 0 where there is no limit."""
+"""Series that are states at each time. `wait` is how long a buyer who joins the queue then waits for the call, and
+`own_limit` that of the adaptive limit; `workers_up` and `own_limit` are 0 where there is no limit."""
 
 SERIES = {**FLOWS, **LEVELS, "accept_latency": (-1, "s")}
 """All series and their units; `accept_latency` is the mean time until the front door has answered."""

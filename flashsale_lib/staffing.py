@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from .erlang import ARRIVAL_RATE, LEAST, LOAD, MOST, SERVICE_RATE, arrays, erlang_b, erlang_c, mmc, plain, row
 from .abandonment import PATIENCE, ErlangA, erlang_a
+from .erlang import ARRIVAL_RATE, LEAST, LOAD, MOST, SERVICE_RATE, arrays, erlang_b, erlang_c, mmc, plain, row
 from .parameters import HUGE, FloatArray, ParameterError, check
 
 SURE = 1e-12

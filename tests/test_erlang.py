@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flashsale_lib import erlang_kernels as kernels
-from flashsale_lib.erlang import Station, erlang_b, erlang_c, mmc, mmck
 from flashsale_lib.abandonment import erlang_a
+from flashsale_lib.erlang import Station, erlang_b, erlang_c, mmc, mmck
 from flashsale_lib.parameters import ParameterError
 from flashsale_lib.staffing import halfin_whitt, servers_for, square_root_staffing
 

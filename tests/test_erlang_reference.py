@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flashsale_lib.erlang import erlang_b, erlang_c, mmc, mmck
 from flashsale_lib.abandonment import erlang_a
+from flashsale_lib.erlang import erlang_b, erlang_c, mmc, mmck
 from flashsale_lib.staffing import halfin_whitt, servers_for
 
 TABLES = Path(__file__).parent / "reference"

@@ -66,7 +66,9 @@ def test_no_guess_is_no_error() -> None:
     ],
 )
 def test_any_answer_gets_a_verdict(answer: Any, words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    e = Exercise("ten", step=1, slack=1, right=key("ten", 10, 1), wrong={key("ten", 7, 1): "Seven is a lucky number only."})
+    e = Exercise(
+        "ten", step=1, slack=1, right=key("ten", 10, 1), wrong={key("ten", 7, 1): "Seven is a lucky number only."}
+    )
     e.check(answer)
     assert words in capsys.readouterr().out
 
