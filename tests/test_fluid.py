@@ -219,6 +219,8 @@ def test_a_mixed_batch_of_limits_agrees_with_each_alone() -> None:
     both = fluid_queue(arriving, serving, 0.1, limit=[5.0, math.inf])
     assert both.queue[1] == pytest.approx(fluid_queue(arriving, serving, 0.1).queue, abs=1e-11)
     assert np.all(both.overflow[1] == 0)
+    assert np.array_equal(both.queue[0], fluid_queue(arriving, serving, 0.1, limit=5.0).queue)
+    assert both.queue[0].max() == 5
 
 
 def test_long_sums_are_accurate() -> None:
@@ -312,6 +314,12 @@ def test_wait_on_flat_pieces_jumps_and_rounding() -> None:
     # A gap that is only rounding, before a pause, is not a queue.
     third = np.array([0, 0.1 + 0.2, 0.3, 0.6])
     assert fifo_wait([0, 1, 50, 60], third, [0, 0.3, 0.3, 0.6]).tolist() == [0, 0, 0, 0]
+    # A queue of a ten-millionth of the count is a queue.
+    assert fifo_wait([0, 1, 2], [0, 1e7, 1e7], [0, 1e7 - 1, 1e7])[1] == 1
+    # Twenty pauses of service, each at a level that arrivals passed exactly: the start of the pause counts.
+    levels = np.repeat(np.arange(21.0), 2)
+    late = fifo_wait(np.arange(42.0), np.minimum(levels + 2, 20), levels)
+    assert late[:36] == pytest.approx(np.where(np.arange(36) % 2, 3, 4))
     # The last buyer is served although the sums differ in the last digit.
     assert np.isfinite(fifo_wait([0, 1, 2], [0, 0.1 + 0.2, 0.1 + 0.2], [0, 0.1, 0.3])).all()
 
