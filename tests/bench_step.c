@@ -1,7 +1,7 @@
 /* The yardstick of `make bench`: flashsale_lib/step.py by hand, for the case a sweep meets.
  *
- * Specialised beyond what the library may assume: skip_stale on, gateway always healthy, nothing recorded, small
- * fixed arrays, constants hoisted. Same totals, peaks, waits and door histogram. Parameters come as one row of
+ * Specialised beyond what the library may assume: skip_stale on, gateway always healthy, automatic policies off,
+ * nothing recorded, small fixed arrays, constants hoisted. Same totals, peaks, waits and door histogram. Parameters come as one row of
  * doubles in the order of the enum. */
 #include <math.h>
 #include <stdlib.h>
