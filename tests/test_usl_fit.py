@@ -137,6 +137,24 @@ def test_a_system_that_does_one_call_at_a_time_sits_exactly_at_the_bound() -> No
     assert (fit.throughput_of_one, fit.contention, fit.coherency) == (pytest.approx(5.0), 1.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("calls", "throughput", "squares"),
+    [
+        (
+            [2, 5, 6, 35, 50, 219],
+            [5.16124232, 22.69496994, 14.67662928, 53.59521629, 38.32889567, 6.01972498],
+            142.561430,
+        ),
+        ([1, 2, 84, 86, 226, 385, 927], [9.996, 13.985, 7.294, 6.326, 26.708, 10.106, 9.868], 284.6202),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::flashsale_lib.usl.UslFitWarning")
+def test_rough_data_reach_the_better_of_two_minima(calls: list[float], throughput: list[float], squares: float) -> None:
+    """The first traps a search from the linear fit (3865), the second a search from ones (437): both starts are needed."""
+    fit = fit_usl(calls, throughput)
+    assert np.sum((fit.predict(calls) - throughput) ** 2) == pytest.approx(squares, rel=1e-4)
+
+
 def test_repeated_measurements_count() -> None:
     once, twice = fit_usl(USERS, SCRIPTS), fit_usl(np.tile(USERS, 2), np.tile(SCRIPTS, 2))
     assert twice.coherency == pytest.approx(once.coherency, rel=1e-6)
