@@ -126,7 +126,9 @@ class Demand:
         import pandas as pd  # half a second to import: only where a table is really made
 
         try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, skip_blank_lines=False)
+            table = pd.read_csv(
+                path, dtype=str, keep_default_na=False, skipinitialspace=True, skip_blank_lines=False, index_col=False
+            )
         except pd.errors.EmptyDataError:
             raise ParameterError(f"{path}: the file is empty; give it a header time,buyers and rows") from None
         except pd.errors.ParserError as error:

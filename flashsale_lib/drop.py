@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from . import engine, step
 from .demand import Demand
 from .outcome import Outcome
 from .parameters import FloatArray, ParameterError, parameter, parameters
+from .pieces import LOAD_BINS
 from .scenario import Buyers, Design, PaymentGateway
 
 RECORD_LIMIT = 4e9
@@ -33,7 +35,7 @@ def simulate(
     With Z calls waited for, V abandoned at the gateway, N = Z + V, completion rate mu = health/R(N) and
     timeout hazard h = mu/(exp(mu*timeout) - 1):
 
-        queue'       = admitted + recovered - dispatched - queue/patience
+        queue'       = admitted + recovered - dispatched - queue/patience      (the last term with skip_stale)
         Z'           = taken - (mu + h) Z                 V' = h Z - mu V
         recovering_j' = failed_j - recovering_j / (backoff * 2^(j-1))
         reloading'   = reload_probability * turned_away - reloading/reload_delay
@@ -43,7 +45,8 @@ def simulate(
     design, demand, buyers, gateway : the scenario; each defaults to the default world and the protected design.
         All their array fields broadcast together, and the outcome has that shape: workers of shape (3, 1) and
         patience of shape (4,) give totals of shape (3, 4).
-    dt : s, longest step (0.25). The error falls with dt squared.
+    dt : s, longest step (0.25). For small steps the error falls with dt squared; at the default it is below 0.5 %.
+        A step longer than a call or a timeout is legal but coarse: compare with half of it.
     record : keep every series (True), or only totals, peaks and waits (False): memory then does not grow with
         the number of steps.
     compiled : True to insist on numba, False to run the same code as plain Python, None for numba where it is.
@@ -56,55 +59,84 @@ def simulate(
     >>> f"{outcome.paid:,.0f} of {outcome.arrived:,.0f} buyers paid"
     '4,626 of 33,550 buyers paid'
 
-    Reference: the model is this project's own (design notes in README); for fluid queues with abandonment see
+    Reference: the model is this project's own, written out in step.py; for fluid queues with abandonment see
     W. Whitt, Fluid models for multiserver queues with abandonments, Operations Research 54 (2006).
     """
-    design = _given("design", design, Design)
-    demand = _default_demand() if demand is None else _given("demand", demand, Demand)
-    buyers = _given("buyers", buyers, Buyers)
-    gateway = _given("gateway", gateway, PaymentGateway)
-    arrivals, dt = demand.arrivals(dt)
-
-    fields = dict(_fields(("design", design), ("buyers", buyers), ("gateway", gateway)))
-    shape = _common_shape({**fields, "demand.rate": arrivals[..., 0]}, gateway)
-    count, steps = int(np.prod(shape)), arrivals.shape[-1]
-    needed = count * (steps + 1) * 8.0 * (step.FIELDS + 1)
-    if record and needed > RECORD_LIMIT:
-        raise ParameterError(
-            f"record=True for {count} scenarios of {steps} steps would take {needed / 1e9:.0f} GB: must be at most "
-            f"{RECORD_LIMIT / 1e9:.0f} GB; pass record=False, fewer scenarios or a longer dt"
-        )
-
-    scenarios = np.recarray(count, dtype=[(name.split(".")[1], np.float64) for name in fields])
-    for name, value in fields.items():
-        scenarios[name.split(".")[1]] = np.broadcast_to(value, shape).ravel()
-    rows = np.broadcast_to(np.arange(arrivals[..., 0].size).reshape(arrivals.shape[:-1]), shape).ravel()
+    batch = lay_out(design, demand, buyers, gateway)
+    arrivals, dt = batch.demand.arrivals(dt)
+    count, steps = len(batch.records), arrivals.shape[-1]
+    _check_memory(count, steps, record)
+    rows = np.arange(arrivals[..., 0].size).reshape(arrivals.shape[:-1])
     totals, peaks, waits, accepts, series = engine.play(
-        scenarios,
+        batch.records,
         arrivals.reshape(-1, steps),
-        rows,
+        np.broadcast_to(rows, batch.shape).ravel(),
         dt,
-        _brownouts(gateway, shape, start=float(demand.time[0])),
+        batch.brownouts,
         record,
         compiled,
     )
     return Outcome(
-        shape=shape,
+        shape=batch.shape,
         dt=dt,
-        start=float(demand.time[0]),
+        start=float(batch.demand.time[0]),
         steps=steps,
         totals=totals,
         peaks=peaks,
         waits=waits,
         accepts=accepts,
         recorded=series if record else None,
-        scenario=(design, demand, buyers, gateway),
+        scenario=(batch.design, batch.demand, batch.buyers, batch.gateway),
     )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Scenarios of one shape: the objects they came from, and one record of floats for each."""
+
+    design: Design
+    demand: Demand
+    buyers: Buyers
+    gateway: PaymentGateway
+    shape: tuple[int, ...]
+    records: Any
+    brownouts: tuple[FloatArray, FloatArray, FloatArray]
+    """Starts and ends (s since the window opened) and healths, each of shape (scenarios, brownouts)."""
+
+
+def lay_out(
+    design: Design | None, demand: Demand | None, buyers: Buyers | None, gateway: PaymentGateway | None
+) -> Batch:
+    """Fill in the defaults, and broadcast every field of the four against one another."""
+    design = _given("design", design, Design)
+    demand = _default_demand() if demand is None else _given("demand", demand, Demand)
+    buyers = _given("buyers", buyers, Buyers)
+    gateway = _given("gateway", gateway, PaymentGateway)
+    fields = dict(_fields(("design", design), ("buyers", buyers), ("gateway", gateway)))
+    shape = _common_shape({**fields, "demand.rate": demand.rate[..., 0]}, gateway)
+    records = np.recarray(int(np.prod(shape)), dtype=[(name.split(".")[1], np.float64) for name in fields])
+    if shape:
+        for name, value in fields.items():
+            records[name.split(".")[1]] = np.broadcast_to(value, shape).ravel()
+    else:
+        records[0] = tuple(fields.values())  # one scenario, as sliders ask for: no broadcasting
+    return Batch(design, demand, buyers, gateway, shape, records, _brownouts(gateway, shape, float(demand.time[0])))
 
 
 @cache
 def _default_demand() -> Demand:
     return Demand.drop()
+
+
+def _check_memory(count: int, steps: int, record: bool) -> None:
+    kept = 8.0 * step.FIELDS + 4.0 * (2 * engine.WAIT_BINS + LOAD_BINS)
+    needed = count * (kept + record * 8.0 * (steps + 1) * (step.FIELDS + 1))
+    if needed > RECORD_LIMIT:
+        todo = "pass record=False, fewer scenarios or a longer dt" if record else "play fewer scenarios at a time"
+        raise ParameterError(
+            f"record={record} for {count} scenarios of {steps} steps would take {needed / 1e9:.0f} GB: must be at "
+            f"most {RECORD_LIMIT / 1e9:.0f} GB; {todo}"
+        )
 
 
 def _given(name: str, value: Any, kind: type) -> Any:
@@ -124,7 +156,7 @@ def _fields(*parts: tuple[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _common_shape(fields: dict[str, Any], gateway: PaymentGateway) -> tuple[int, ...]:
-    shapes = {name: np.shape(value) for name, value in fields.items()}
+    shapes = {name: np.shape(value) for name, value in fields.items() if not isinstance(value, float | bool)}
     for i, brownout in enumerate(gateway.brownouts):
         for name in ("start", "end", "health"):
             shapes[f"brownouts[{i}].{name}"] = np.shape(getattr(brownout, name))
@@ -140,8 +172,6 @@ def _common_shape(fields: dict[str, Any], gateway: PaymentGateway) -> tuple[int,
 def _brownouts(
     gateway: PaymentGateway, shape: tuple[int, ...], start: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Starts, ends (s since the window opened) and healths, each of shape (scenarios, brownouts)."""
-
     def table(name: str, shift: float = 0.0) -> FloatArray:
         columns = [np.broadcast_to(getattr(b, name), shape).ravel() - shift for b in gateway.brownouts]
         return np.stack(columns, axis=1) if columns else np.zeros((int(np.prod(shape)), 0))

@@ -50,26 +50,39 @@ def play(
     count, steps = len(scenarios), arrivals.shape[-1]
     run_many = None if use_numba is False else compiled()
     if use_numba and run_many is None:
-        raise ImportError("compiled=True, but numba cannot be imported; install numba, or leave compiled unset")
+        raise ImportError(
+            "compiled=True, but numba cannot be imported, or FLASHSALE_COMPILE=0 forbids it; leave compiled unset"
+        )
     totals = np.zeros((count, step.FIELDS))
     peaks = np.zeros((count, step.PEAKS))
     waits = np.zeros((count, WAIT_BINS), dtype=np.float32)  # half the memory: it is most of a sweep
-    accepts = np.zeros((count, step.LOAD_BINS + WAIT_BINS), dtype=np.float32)
+    accepts = np.zeros((count, pieces.LOAD_BINS + WAIT_BINS), dtype=np.float32)
     series = np.zeros((count, step.FIELDS + 1 if record else 0, steps + 1))
-    rest = (arrivals, demand, dt, *brownouts, totals, peaks, waits, accepts, wait_edges(steps * dt), series)
+    given = (arrivals, demand, dt, *brownouts)
+    kept = (totals, peaks, waits, accepts, wait_edges(steps * dt), series)
     if run_many is None:
+        # Python's own floats and lists: arithmetic on NumPy's scalars would take twice as long.
         names = scenarios.dtype.names
         plain = [types.SimpleNamespace(**dict(zip(names, row.tolist(), strict=True))) for row in scenarios]
-        step.run_many(plain, 0, count, *rest)
-        return totals, peaks, waits, accepts, series
-    workers = min(os.cpu_count() or 1, count)
-    if workers == 1:
-        run_many(scenarios, 0, count, *rest)
+        lists = [x.tolist() if isinstance(x, np.ndarray) else x for x in given]
+        run_plain: Any = step.run_many
+        run_plain(plain, 0, count, *lists, *kept)
+    elif (workers := min(os.cpu_count() or 1, count)) == 1:
+        run_many(scenarios, 0, count, *given, *kept)
     else:
         # Small blocks, so that a core which met quick scenarios takes on more.
         bounds = np.unique(np.linspace(0, count, 8 * workers + 1).astype(int))
-        with ThreadPoolExecutor(workers) as pool:
-            jobs = [pool.submit(run_many, scenarios, a, b, *rest) for a, b in pairwise(bounds)]
+        pool = ThreadPoolExecutor(workers)
+        try:
+            jobs = [pool.submit(run_many, scenarios, a, b, *given, *kept) for a, b in pairwise(bounds)]
             for job in jobs:
                 job.result()
-    return totals, peaks, waits, accepts, series
+        finally:
+            pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the rest of the sweep
+    return tuple(map(_frozen, (totals, peaks, waits, accepts, series)))
+
+
+def _frozen(array: Any) -> Any:
+    """Read-only: outcomes hand out views, and a learner's `revenue *= 60` must not rewrite the ledger."""
+    array.flags.writeable = False
+    return array

@@ -129,9 +129,9 @@ class Exercise:
             return "not answered yet. Put your number in place of None and run the cell again."
         try:
             number = float(answer)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return f"not a number: {answer!r}. Write just the number, like 42 or 0.5."
-        if not math.isfinite(number):
+        if not math.isfinite(number / self.step):
             return f"{number} is not an answer we can check. Write a finite number."
         nearest = round(number / self.step)
         keys = [_digest(self.name, nearest + offset) for offset in range(-self.slack, self.slack + 1)]

@@ -73,8 +73,8 @@ class Outcome:
     Totals have the batch shape of the scenario (a plain float for one scenario): `arrived`, the ten places of the
     ledger (`paid`, `paid_late`, `declined`, `turned_away`, `gave_up`, `dead_lettered`, `reloading`, `queued`,
     `at_gateway`, `recovering`; buyers), `requests`, `admissions` (buyers), `calls`, `retries`, `refused_calls`,
-    `timed_out_calls`, `double_charges`, `orphan_charges` (calls), `worker_seconds`, `busy_seconds`, and the peaks `max_queue` (buyers), `max_in_flight`
-    (calls) and `worst_response_time` (s).
+    `timed_out_calls`, `double_charges`, `orphan_charges` (calls), `worker_seconds`, `busy_seconds`, and the peaks
+    `max_queue` (buyers), `max_in_flight` (calls) and `worst_response_time` (s). All arrays are read-only.
 
     Series have that shape plus time as the last axis, and need record=True: `time` (s), the rates `arrivals`,
     `offered` (with reloads), `admitted`, `goodput`, `giving_up`, `turning_away`, `dead_lettering` (buyers/s),
@@ -164,18 +164,19 @@ class Outcome:
             values = np.diff(values, axis=-1, prepend=0.0) / self.dt
         return values.reshape((*self.shape, -1))
 
-    def _door(self) -> tuple[FloatArray, FloatArray]:
-        """Servers and service time of the front door, one per scenario."""
-        design = self.scenario[0]
-        servers, time = (np.broadcast_to(v, self.shape).ravel() for v in (design.door_servers, design.door_time))
-        return servers, time
+    def _each(self, *values: Any) -> Any:
+        """Parameters of the scenario, one value per scenario of the flat batch, to iterate over together."""
+        return zip(*(np.broadcast_to(value, self.shape).ravel() for value in values), strict=True)
 
     def _accept_latency(self) -> FloatArray:
-        recorded = self._recorded("accept_latency")
-        rows = [
-            door.mean_latency(servers, time, rows[step.DOOR_LOAD], rows[step.DOOR_DELAY])
-            for servers, time, rows in zip(*self._door(), recorded, strict=True)
-        ]
+        design = self.scenario[0]
+        rows = []
+        doors = self._each(design.door_servers, design.door_time, design.refusal_cost)
+        for (servers, time, cost), series in zip(doors, self._recorded("accept_latency"), strict=True):
+            offered, admitted = (np.diff(series[i], prepend=0.0) for i in (step.OFFERED, step.ADMITTED))
+            yes = np.divide(admitted, offered, out=np.ones_like(offered), where=offered > 0)
+            service = np.maximum(time * (yes + (1.0 - yes) * cost), 1e-9)
+            rows.append(door.mean_latency(servers, service, series[step.DOOR_LOAD], series[step.DOOR_DELAY]))
         return np.array(rows)
 
     def accept_quantile(self, q: Any) -> Any:
@@ -190,8 +191,13 @@ class Outcome:
         """
         q = quantiles.share(q)
         edges = wait_edges(self.steps * self.dt)
-        doors = zip(*self._door(), self.accepts, strict=True)
-        rows = [door.latency_quantile(servers, time, counts, edges, q) for servers, time, counts in doors]
+        design = self.scenario[0]
+        doors = self._each(design.door_servers, design.door_time, design.refusal_cost)
+        requests, admitted = self.totals[:, step.OFFERED], self.totals[:, step.ADMITTED]
+        rows = [
+            door.latency_quantile(servers, time, cost, yes / max(asked, 1e-300), counts, edges, q)
+            for (servers, time, cost), yes, asked, counts in zip(doors, admitted, requests, self.accepts, strict=True)
+        ]
         return quantiles.shaped(rows, self.shape, q)
 
     def _recorded(self, what: str) -> FloatArray:
@@ -236,12 +242,12 @@ class Outcome:
         """All series, tidy: columns `time` and one per series; for a batch, scenario axes `axis_0`, ... first."""
         import pandas as pd
 
+        flat = {name: self.series(name).reshape(-1, self.steps + 1) for name in SERIES}
         frames = []
-        for flat, labels in self._scenarios():
+        for scenario, labels in self._scenarios():
             columns: dict[str, Any] = {f"axis_{axis}": label for axis, label in enumerate(labels)}
             columns["time"] = self.time
-            for name in SERIES:
-                columns[name] = self.series(name).reshape(-1, self.steps + 1)[flat]
+            columns |= {name: values[scenario] for name, values in flat.items()}
             frames.append(pd.DataFrame(columns))
         return pd.concat(frames, ignore_index=True)
 
@@ -277,10 +283,11 @@ class Outcome:
         return self._calls("calls", q, after_queue=False)
 
     def latency_quantile(self, q: Any) -> Any:
-        """The time from being let in to the answer of the first call, at most, for a share `q` of the buyers, in s.
+        """The time from being let in to the end of the first call, at most, for a share `q` of the buyers, in s.
 
-        Queue wait plus call, the call as in `call_quantile` with the response time at its start. Weighted by the
-        buyers who did not give up. NaN where nobody was let in. Needs record=True.
+        Queue wait plus call: as in `call_quantile` with the response time at its start, or, with the share of calls
+        refused then, the gateway's `error_time`. Weighted by the buyers whose call began in the window. NaN where
+        there were none. Needs record=True.
 
         >>> from flashsale_lib import Design, simulate
         >>> round(simulate(Design(admit_rate=40, workers=1000)).latency_quantile(0.5), 1)
@@ -290,18 +297,22 @@ class Outcome:
 
     def _calls(self, what: str, q: Any, after_queue: bool) -> Any:
         q = quantiles.share(q)
-        design, _, buyers, _ = self.scenario
-        timeout, patience = (np.broadcast_to(v, self.shape).ravel() for v in (design.timeout, buyers.patience))
+        design, _, buyers, gateway = self.scenario
         instants = np.arange(self.steps + 1) * self.dt
         middles = instants[1:] - 0.5 * self.dt
         rows = []
-        for flat, series in enumerate(self._recorded(what)):
+        limits = self._each(design.timeout, buyers.patience, gateway.error_time)
+        for (timeout, patience, error_time), series in zip(limits, self._recorded(what), strict=True):
+            calls, refused = np.diff(series[step.CALLS]), np.diff(series[step.REFUSED])
             if after_queue:
                 wait = 0.5 * (series[step.FIELDS][1:] + series[step.FIELDS][:-1])
-                weight = np.diff(series[step.ADMITTED]) * np.exp(-wait / patience[flat])
+                began = (middles + wait < instants[-1]) & bool(calls.any())
+                weight = np.diff(series[step.ADMITTED]) * np.exp(-wait / patience) * began
+                share = np.divide(refused, calls, out=np.zeros_like(calls), where=calls > 0)
+                share = np.interp(middles + wait, middles, share)
             else:
-                wait = np.zeros(self.steps)
-                weight = np.maximum(np.diff(series[step.CALLS] - series[step.REFUSED]), 0.0)
+                wait, share = np.zeros(self.steps), np.zeros(self.steps)
+                weight = np.maximum(calls - refused, 0.0)
             response = np.interp(middles + wait, instants, series[step.RESPONSE_TIME])
-            rows.append(quantiles.of_calls(weight, wait, response, float(timeout[flat]), q))
+            rows.append(quantiles.of_calls(weight, wait, response, share, timeout, error_time, q))
         return quantiles.shaped(rows, self.shape, q)

@@ -88,9 +88,9 @@ TABLE: tuple[Parameter, ...] = (
               "extra arrival rate at the peak, on top of the base", Slider(0, 1400, 10)),
     Parameter("demand", "start", "t₀", "s", 60.0, 0.0, HUGE,
               "when the drop goes live", Slider(0, 300, 5)),
-    Parameter("demand", "ramp", "r", "s", 3.0, 0.0, HUGE,
+    Parameter("demand", "ramp", "t_r", "s", 3.0, 0.0, HUGE,
               "how long the rate takes to climb to its peak", Slider(0, 60)),
-    Parameter("demand", "decay", "τ", "s", 40.0, BRIEF, HUGE,
+    Parameter("demand", "decay", "D", "s", 40.0, BRIEF, HUGE,
               "time constant with which the surge dies away", Slider(10, 300, 5)),
     Parameter("demand", "window", "T", "s", 900.0, BRIEF, HUGE,
               "length of the window we look at", Slider(300, 3600, 60)),
@@ -180,7 +180,7 @@ TABLE: tuple[Parameter, ...] = (
               "time per call above which the adaptive limit cuts back",
               Slider(0.5, 20, 20, log=True, unlimited=True), unlimited=True),
     Parameter("design", "aimd_start", "", "calls", 20.0, 1.0, HUGE,
-              "calls that the adaptive limit allows at first", Slider(1, 500)),
+              "calls that the adaptive limit allows at first", Slider(1, 500, 20, log=True)),
     Parameter("design", "aimd_increase", "", "calls/s", 5.0, 0.0, HUGE,
               "how fast the adaptive limit grows while calls are quick", Slider(0, 50)),
     Parameter("design", "aimd_cut", "", "share", 0.7, 0.01, 1.0,
@@ -223,7 +223,9 @@ def parameter(owner: str, name: str) -> Parameter:
 
 
 def parameters(owner: str) -> Iterator[Parameter]:
-    """All rows of one owner (`demand`, `buyers`, `gateway` or `design`), in order."""
+    """All rows of one owner (`demand`, `buyers`, `gateway`, `design` or `simulation`), in order."""
+    if not any(row.owner == owner for row in TABLE):
+        raise UnknownParameterError(_unknown(owner, owner, sorted({row.owner for row in TABLE})))
     return (row for row in TABLE if row.owner == owner)
 
 
@@ -257,8 +259,11 @@ def check(row: Parameter, value: Any) -> Any:
     flashsale_lib.parameters.ParameterError: gateway.error_rate is -0.1 (share): must be a number from 0 to 1; \
 move it to at least 0
     """
-    if isinstance(value, float) and row.low <= value <= row.high and not (row.whole or row.flag):
-        return float(value)  # the common case, without building an array
+    if type(value) is bool and row.flag:
+        return value  # the common cases, without building an array
+    inside = isinstance(value, float) and (row.low <= value <= row.high or (value == INF and row.unlimited))
+    if inside and not row.flag and (value.is_integer() or not row.whole):
+        return float(value)
     name = f"{row.owner}.{row.name}"
     unit = f" ({row.unit})" if row.unit else ""
     try:

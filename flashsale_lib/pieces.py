@@ -2,10 +2,16 @@
 
 import math
 
-import numpy as np
-
+LOAD_BINS = 200
+HIGHEST_LOAD = 0.99
+"""Loads of the front door are counted in LOAD_BINS bins, evenly in -log(1 - load), up to HIGHEST_LOAD."""
 LEAST_HEALTH = 1e-9
 """A dead gateway still has this share of its speed, so that a response time stays a finite number."""
+
+
+def zeros(count):
+    """Room for `count` numbers. `engine` puts an array in place of this list when it compiles: each is faster there."""
+    return [0.0] * count
 
 
 def relax(rate, dt):
@@ -50,11 +56,18 @@ def mean_health(start, dt, starts, ends, healths):
     return max(health, LEAST_HEALTH)
 
 
-def wait_bin(waited, edges):
-    """The bin of a wait: the first holds those too short to count, the others grow by a constant factor."""
+def wait_bin(waited, edges, growth):
+    """The bin of a wait: the first holds those too short to count, the others grow by a factor of exp(growth)."""
     if waited < edges[1]:
         return 0
-    return min(len(edges) - 2, 1 + int(math.log(waited / edges[1]) / math.log(edges[2] / edges[1])))
+    return min(len(edges) - 2, 1 + int(math.log(waited / edges[1]) / growth))
+
+
+def load_bin(load):
+    """The bin of a load of the front door: finer towards 1, where the wait changes fast."""
+    if load >= HIGHEST_LOAD:
+        return LOAD_BINS - 1
+    return min(LOAD_BINS - 1, int(LOAD_BINS * math.log1p(-load) / math.log1p(-HIGHEST_LOAD)))
 
 
 def fifo_wait(queue, dispatched, dt, leave_rate, stays, settles, wait):
@@ -67,22 +80,25 @@ def fifo_wait(queue, dispatched, dt, leave_rate, stays, settles, wait):
     `relax(leave_rate, dt)` of the step.
     """
     steps = len(queue) - 1
-    served = np.zeros(steps + 1)
+    served = zeros(steps + 1)
+    fade = zeros(steps + 1)  # exp(-leave_rate * n * dt)
+    fade[0] = 1.0
     for k in range(steps):
         rate = (dispatched[k + 1] - dispatched[k]) / dt
         served[k + 1] = served[k] * stays + rate * settles
+        fade[k + 1] = fade[k] * stays
     slack = 1e-9 * max(1.0, dispatched[steps])  # rounding must not hold a buyer back after the queue is empty
     turn = 0  # the step in which the buyer's turn comes
     for k in range(steps + 1):
         turn = max(turn, k)
         ahead = served[k] + queue[k]
-        while turn < steps and ahead * math.exp(-leave_rate * (turn + 1 - k) * dt) > served[turn + 1] + slack:
+        while turn < steps and ahead * fade[turn + 1 - k] > served[turn + 1] + slack:
             turn += 1
         if turn == steps:
             wait[k] = (steps - k) * dt
             continue
         rate = (dispatched[turn + 1] - dispatched[turn]) / dt
-        rest = max(0.0, ahead * math.exp(-leave_rate * (turn - k) * dt) - served[turn])
+        rest = max(0.0, ahead * fade[turn - k] - served[turn])
         into = 0.0
         if rest > 0.0 and rate > 0.0:
             into = rest / rate if leave_rate == 0.0 else math.log1p(rest * leave_rate / rate) / leave_rate

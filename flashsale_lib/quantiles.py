@@ -46,18 +46,32 @@ def of_distribution(reached: Callable[[FloatArray], FloatArray], highest: float,
     return high
 
 
-def of_calls(weight: FloatArray, wait: FloatArray, response: FloatArray, timeout: float, q: FloatArray) -> FloatArray:
-    """Quantiles of wait + call: buyers with weights, each after its own wait, in a call of exponential length with
-    mean `response`, cut at `timeout`. NaN where the weights are all 0."""
+def of_calls(
+    weight: FloatArray,
+    wait: FloatArray,
+    response: FloatArray,
+    refused: FloatArray,
+    timeout: float,
+    error_time: float,
+    q: FloatArray,
+) -> FloatArray:
+    """Quantiles of wait + call: buyers with weights, each after its own wait, in a call of exponential length.
+
+    Its mean is `response`, cut at `timeout`; or, for a share `refused` of them, `error_time`. NaN where the weights
+    are all 0.
+    """
     some = weight > 0
     if not some.any():
         return np.full(q.size, np.nan)
-    weight, wait, response = weight[some] / weight[some].sum(), wait[some], response[some]
+    weight, wait, response, refused = weight[some] / weight[some].sum(), wait[some], response[some], refused[some]
 
     def reached(t: FloatArray) -> FloatArray:
         call = t[:, np.newaxis] - wait
-        done = np.where(call >= timeout, 1.0, -np.expm1(-np.maximum(call, 0.0) / response))
+        started = np.maximum(call, 0.0)
+        taken = np.where(call >= timeout, 1.0, -np.expm1(-started / response))
+        done = (1.0 - refused) * taken - refused * np.expm1(-started / error_time)
         result: FloatArray = done @ weight
         return result
 
-    return of_distribution(reached, float(np.max(wait + np.minimum(timeout, 60.0 * response))), q)
+    longest = np.maximum(np.minimum(timeout, 60.0 * response), 60.0 * error_time)
+    return of_distribution(reached, float(np.max(wait + longest)), q)

@@ -15,9 +15,7 @@ Two details make the scheme second-order (halve dt, quarter the error) with one 
 
 import math
 
-import numpy as np
-
-from .pieces import fifo_wait, mean_health, relax, response_time, timeout_hazard, wait_bin
+from .pieces import LOAD_BINS, fifo_wait, load_bin, mean_health, relax, response_time, timeout_hazard, wait_bin, zeros
 from .policies import (
     CLOSED,
     OPEN,
@@ -46,14 +44,6 @@ WORKERS_UP, OWN_LIMIT, BREAKER = range(27, 30)
 FIELDS = 30
 # What a run keeps besides its totals.
 MAX_QUEUE, MAX_IN_FLIGHT, WORST_RESPONSE_TIME, PEAKS = range(4)
-
-LOAD_BINS = 200
-"""Bins for the load of the door's servers, from 0 to 1."""
-
-
-def zeros(count):
-    """Room for `count` numbers. `engine` puts an array in place of this list when it compiles: each is faster there."""
-    return [0.0] * count
 
 
 def finite(limit):
@@ -105,7 +95,12 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
     door_backlog = 0.0  # work in front of the door's servers, in server-seconds
     people = 1.0 - p.bot_share  # of the tokens and of the requests at the door, the share that is not bots'
 
-    # The policies' own state.
+    # The policies: which are on, and their own state.
+    scaling = p.warm_workers < p.workers
+    learning = min(p.breaker_threshold, p.aimd_target, p.retry_budget) < math.inf
+    forgetful = p.idempotency_lifetime < steps * dt  # keys may expire within the window
+    workers = workers_called(0.0, p.scale_at, p.scale_delay, p)
+    billed = workers
     called_at = p.scale_at  # when more workers were, or will be, called
     own_limit = p.aimd_start if p.aimd_target < math.inf else math.inf
     seconds_per_call = p.service_time  # as measured: an average over the last calls
@@ -115,15 +110,16 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
     recent_stays, _ = relax(1.0 / p.breaker_window, dt)
     retry_tokens = RETRY_RESERVE
     retry_share = 1.0  # of the failed calls that have attempts left, those the budget lets try again
+    succeeding = (1.0 - p.error_rate) * (1.0 - p.decline_rate)
     queued = 0.0
     in_recovery = 0.0
 
     # Cumulative counts at every instant, for first-in-first-out.
-    queue_path = np.zeros(steps + 1)
-    joined_path = np.zeros(steps + 1)
-    dispatched_path = np.zeros(steps + 1)
-    admitted_path = np.zeros(steps)
-    present_path = np.ones(steps)  # share of those joining in a step whose buyer is still there
+    queue_path = zeros(steps + 1)
+    joined_path = zeros(steps + 1)
+    dispatched_path = zeros(steps + 1)
+    admitted_path = zeros(steps)
+    left_path = zeros(steps)  # of those joining in a step, the share whose buyer has left
     head = 0  # the step in which the head of the queue joined
 
     # What stays and what settles in one step, where the rate never changes.
@@ -138,9 +134,12 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         if pause > 0.0:
             backoff_stays[j], backoff_settles[j] = relax(1.0 / pause, dt)
 
+    answered = zeros(LOAD_BINS)  # requests at the door, by its load ...
+    answered_late = zeros(len(waits))  # ... and by its delay, once it has a backlog
+    growth = math.log(edges[2] / edges[1])
     book = zeros(FIELDS)
     book[TOKENS] = tokens
-    book[WORKERS_UP] = finite(workers_called(0.0, called_at, p.scale_delay, p))
+    book[WORKERS_UP] = finite(workers)
     book[OWN_LIMIT] = finite(own_limit)
     book[RESPONSE_TIME] = p.service_time / mean_health(0.0, dt, starts, ends, healths)
     if recording:
@@ -152,15 +151,17 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         middle = min(max(middle, 0.0), p.call_limit)
         health = mean_health(k * dt, dt, starts, ends, healths)
         completion_rate = health / response_time(middle, p.service_time, p.contention, p.coherency)
-        release_rate = completion_rate + timeout_hazard(completion_rate, p.timeout)
+        abandon_rate = timeout_hazard(completion_rate, p.timeout)
+        release_rate = completion_rate + abandon_rate
         call_stays, call_settles = relax(release_rate, dt)
         work_stays, work_settles = relax(completion_rate, dt)
 
         now = k * dt
         if queued > p.scale_queue:
             called_at = min(called_at, now)
-        workers = workers_called(now + dt, called_at, p.scale_delay, p)
-        billed = workers_called(now + dt, called_at, 0.0, p)
+        if scaling:
+            workers = workers_called(now + dt, called_at, p.scale_delay, p)
+            billed = workers_called(now + dt, called_at, 0.0, p)
         dispatch_limit = p.dispatch_rate
         if p.breaker_threshold < math.inf:
             changed, breaker_until = breaker_next(breaker, breaker_until, recent_failed, recent_ended, now, p)
@@ -207,9 +208,9 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         door_load = min(1.0, door_work / p.door_servers)
         door_delay = door_backlog / p.door_servers
         if door_backlog > 0.0:
-            accepts[LOAD_BINS + wait_bin(door_delay, edges)] += offered * dt
+            answered_late[wait_bin(door_delay, edges, growth)] += offered * dt
         else:
-            accepts[min(LOAD_BINS - 1, int(door_load * LOAD_BINS))] += offered * dt
+            answered[load_bin(door_load)] += offered * dt
         again = turned_away * p.reload_probability
         reloading = reloading * reload_stays + again / dt * reload_settles
         reloaded_late = again - again / dt * reload_settles
@@ -230,21 +231,21 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
             # First in, first out: those dispatched now joined when the count of joiners stood where the count of
             # dispatches stands now. Their buyers are still there with probability exp(-waited/patience).
             if joiners > 0.0:
-                present_path[k] = (admitted * dt + recovered_present) / joiners
+                left_path[k] = (recovered - recovered_present) / joiners
             turn = 0.5 * (dispatched_path[k] + dispatched_path[k + 1])
             while head < k and joined_path[head + 1] < turn:
                 head += 1
             came = joined_path[head + 1] - joined_path[head]
             into = min(max((turn - joined_path[head]) / came, 0.0), 1.0) if came > 0.0 else 0.0
             waited = max(0.0, (k + 0.5 - head - into) * dt)
-            present = present_path[head] * math.exp(-waited / p.patience)
+            present = (1.0 - left_path[head]) * math.exp(-waited / p.patience)
 
         # 5. Every compartment, exactly; every buyer who leaves one is booked where it goes.
         queued = 0.0
         waited_for = 0.0
         in_refusal = 0.0
         in_recovery = 0.0
-        ended_before = book[PAID] + book[PAID_LATE] + book[DECLINED]
+        ended_now = 0.0
         failed_now = 0.0
         retried_now = 0.0
         for last in range(attempts):
@@ -272,33 +273,36 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
                 started = leaving * (present if who == 0 else 1.0 - present)
                 accepted = started * share_taken
                 under_way = calling[i] * call_stays + accepted * call_settles
-                finished = calling[i] + accepted * dt - under_way
+                finished = max(0.0, calling[i] + accepted * dt - under_way)
+                under_way = max(0.0, calling[i] + accepted * dt - finished)
                 calling[i] = under_way
                 waited_for += under_way
                 rejected = started - accepted
                 held = refused[i] * refusal_stays + rejected * refusal_settles
-                turned_down = refused[i] + rejected * dt - held
+                turned_down = max(0.0, refused[i] + rejected * dt - held)
+                held = max(0.0, refused[i] + rejected * dt - turned_down)
                 refused[i] = held
                 in_refusal += held
 
-                answered = finished * completion_rate / release_rate
-                timed_out = finished - answered
-                errors = answered * p.error_rate
-                declined = (answered - errors) * p.decline_rate
-                book[PAID + who] += answered - errors - declined
+                timed_out = finished * (abandon_rate / release_rate)
+                completed = finished - timed_out
+                errors = completed * p.error_rate
+                declined = (completed - errors) * p.decline_rate
+                book[PAID + who] += completed - errors - declined
                 book[DECLINED] += declined
                 book[ERRORS] += errors
                 book[TIMED_OUT] += timed_out
                 book[REFUSED] += rejected * dt
                 failed = errors + timed_out + turned_down
+                ended_now += finished + turned_down
                 failed_now += failed
-                charged_late = timed_out * (1.0 - p.error_rate) * (1.0 - p.decline_rate)
+                charged_late = timed_out * succeeding
                 if j + 1 < attempts:
                     retried = failed * retry_share
                     retried_now += retried
                     book[DEAD_LETTERED] += failed - retried
                     book[ORPHAN_CHARGES] += charged_late * (1.0 - retry_share)
-                    if charged_late > 0.0:
+                    if forgetful and charged_late > 0.0:
                         forgotten = key_expired(p.backoff * 2.0**j, queue_path[k], drain_rate, p)
                         book[DOUBLE_CHARGES] += charged_late * retry_share * forgotten
                     failed = retried
@@ -314,9 +318,9 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         in_flight = max(waited_for, in_flight * work_stays + taken * work_settles)
 
         # 6. What the policies learn from this step.
-        ended_now = book[PAID] + book[PAID_LATE] + book[DECLINED] - ended_before + failed_now
-        recent_failed = recent_failed * recent_stays + failed_now
-        recent_ended = recent_ended * recent_stays + ended_now
+        if learning:
+            recent_failed = recent_failed * recent_stays + failed_now
+            recent_ended = recent_ended * recent_stays + ended_now
         if p.aimd_target < math.inf:
             seconds_per_call += (1.0 / release_rate - seconds_per_call) * (1.0 - call_stays)
             failing = failed_now / ended_now if ended_now > 0.0 else 0.0
@@ -326,7 +330,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
             earned = p.retry_budget * (ended_now - failed_now)
             retry_tokens = min(RETRY_RESERVE, max(0.0, retry_tokens + earned - retried_now))
             wanted = retried_now / retry_share if retry_share > 0.0 else failed_now
-            retry_share = min(1.0, (retry_tokens + earned) / wanted) if wanted > 0.0 else 1.0
+            retry_share = (retry_tokens + earned) / wanted if wanted > retry_tokens + earned else 1.0
 
         # 7. Book-keeping.
         queue_path[k + 1] = queued
@@ -359,14 +363,17 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
 
     for i in range(FIELDS):
         totals[i] = book[i]
-    wait = np.zeros(steps + 1)
+    wait = zeros(steps + 1)
     fifo_wait(queue_path, dispatched_path, dt, leave_rate, queue_stays, queue_settles, wait)
     counts = zeros(len(waits))
     for k in range(steps):
         waited = 0.5 * (wait[k] + wait[k + 1])
-        counts[wait_bin(waited, edges)] += admitted_path[k] * math.exp(-waited / p.patience)
+        counts[wait_bin(waited, edges, growth)] += admitted_path[k] * math.exp(-waited / p.patience)
     for i in range(len(waits)):
         waits[i] = counts[i]
+        accepts[LOAD_BINS + i] = answered_late[i]
+    for i in range(LOAD_BINS):
+        accepts[i] = answered[i]
     if recording:
         for k in range(steps + 1):
             series[FIELDS, k] = wait[k]
