@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .erlang import erlang_b, erlang_c, mmc, mmck
     from .fluid import drain_time, fifo_wait, fluid_many_server, fluid_queue, peak_backlog
     from .staffing import halfin_whitt, servers_for, square_root_staffing
+    from .twins import twin
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ _LATER = {
     "erlang": ("erlang_b", "erlang_c", "mmc", "mmck"),
     "abandonment": ("erlang_a",),
     "fluid": ("drain_time", "fifo_wait", "fluid_many_server", "fluid_queue", "peak_backlog"),
+    "twins": ("twin",),
     "staffing": ("halfin_whitt", "servers_for", "square_root_staffing"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}
@@ -67,6 +69,7 @@ __all__ = [
     "servers_for",
     "simulate",
     "square_root_staffing",
+    "twin",
     "usl_peak",
     "usl_response_time",
     "usl_throughput",

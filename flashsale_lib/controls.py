@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import html
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -15,11 +14,13 @@ from .demand import Demand
 from .drop import simulate
 from .figures import FATES, DropPicture, LivePicture, fates
 from .outcome import Outcome
-from .parameters import Parameter, parameter
+from .parameters import Parameter, UnknownParameterError, parameter, parameters
 from .scenario import Buyers, Design, PaymentGateway
 from .words import count, share, value
 
 Values = dict[str, Any]
+READING = "font-size:115%;line-height:1.45;min-height:2.9em"
+"""Style of the reading line: room for two lines, so that nothing below it jumps."""
 
 
 def choices(row: Parameter, extra: Iterable[float] = ()) -> list[float]:
@@ -74,9 +75,11 @@ class Explorer:
     Parameters
     ----------
     rows : the parameters that get a slider.
-    compute : from the values of all sliders (a dict by parameter name) to an `Outcome`. It must be pure and quick.
+    compute : from the values of one preset, with what the sliders changed in it (a dict by parameter name), to an
+        `Outcome`. It must be pure and quick.
     picture : from an outcome to the `LivePicture` that will show it and all later ones.
-    presets : named settings, each a dict with a value per slider. The first is the start, and what reset returns to.
+    presets : named settings, each a dict with a value per slider. Values without a slider stay as the preset pressed
+        last has them. The first preset is the start, and what reset returns to.
 
     Its text is the reading line (so strict nbval compares the numbers); a front end without a kernel shows the picture.
     """
@@ -89,12 +92,14 @@ class Explorer:
         presets: Mapping[str, Values],
     ) -> None:
         self.compute = compute
-        self.presets = dict(presets)
-        first = next(iter(self.presets.values()))
+        self.presets = {name: dict(values) for name, values in presets.items()}
+        self._start = next(iter(self.presets.values()))
+        self._base = dict(self._start)
         self.sliders = {
-            row.name: slider(row, first[row.name], [p[row.name] for p in self.presets.values()]) for row in rows
+            row.name: slider(row, self._start[row.name], [p[row.name] for p in self.presets.values()]) for row in rows
         }
-        self.outcome = compute(first)
+        self.error = ""
+        self.outcome = compute(self.values)
         self.picture = picture(self.outcome)
         self.image = widgets.Image(format="png", layout=widgets.Layout(width="100%", max_width="1100px"))
         self.line = widgets.HTML()
@@ -130,23 +135,27 @@ class Explorer:
 
     @property
     def values(self) -> Values:
-        """What the sliders say now."""
-        return {name: control.value for name, control in self.sliders.items()}
+        """The present settings: the preset pressed last, with what the sliders say now."""
+        return {**self._base, **{name: control.value for name, control in self.sliders.items()}}
 
     def set(self, values: Values) -> None:
-        """Move several sliders at once and draw once. A value between two stops goes to the nearest."""
+        """Change several settings at once and draw once. A slider between two of its stops goes to the nearest."""
+        for name in values:
+            if name not in self._base:
+                raise UnknownParameterError(f"no setting {name!r}: use one of {', '.join(self._base)}")
+        self._base.update(values)
         self._quiet = True
         try:
-            for name, wanted in values.items():
-                if name in self.sliders:
-                    self.sliders[name].value = nearest(wanted, [x for _, x in self.sliders[name].options])
+            for name in values.keys() & self.sliders.keys():
+                control = self.sliders[name]
+                control.value = nearest(values[name], [x for _, x in control.options])
         finally:
             self._quiet = False
         self._moved()
 
     def reset(self) -> None:
         """Back to the first preset."""
-        self.set(next(iter(self.presets.values())))
+        self.set(self._start)
 
     def _moved(self, _: Any = None) -> None:
         if self._quiet:
@@ -155,18 +164,24 @@ class Explorer:
         try:
             self.outcome = self.compute(self.values)
             self.picture.update(self.outcome)
+            self.error = ""
             self._show()
         except Exception as error:
-            self.line.value = f'<b role="alert">These settings do not work:</b> {html.escape(str(error))}'
+            self.error = f"These settings do not work: {error}"
+            self.line.value = f'<b role="alert">{html.escape(self.error)}</b>'
+            self.image.layout.visibility = "hidden"  # it shows other settings; its place stays
+            self.table.value = ""
 
     def _show(self) -> None:
         text = html.escape(self.picture.reading)
         self.image.value = self.picture.png()
-        self.line.value = f'<div role="status" aria-live="polite" style="font-size:115%;line-height:1.45;min-height:2.9em">{text}</div>'
+        self.image.tooltip = self.picture.reading
+        self.image.layout.visibility = "visible"
+        self.line.value = f'<div role="status" aria-live="polite" style="{READING}">{text}</div>'
         self.table.value = ledger_table(self.outcome)
 
     def __repr__(self) -> str:
-        return self.picture.reading
+        return self.error or self.picture.reading
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = dict(self.widget._repr_mimebundle_(**kwargs) or {})
@@ -192,7 +207,7 @@ def drop_explorer(
     buyers: Buyers | None = None,
     gateway: PaymentGateway | None = None,
 ) -> Explorer:
-    """An explorer of one drop: sliders for the named fields of `Design`, the rest as in the first preset.
+    """An explorer of one drop: sliders for the named fields of `Design`, the rest as in the preset pressed last.
 
     >>> explorer = drop_explorer()
     >>> explorer.set({"workers": 160})
@@ -200,13 +215,12 @@ def drop_explorer(
     160.0
     """
     presets = presets or PRESETS
-    rows = [parameter("design", name) for name in names]
-    base = next(iter(presets.values()))
+    fields = [row.name for row in parameters("design")]
     return Explorer(
-        rows,
-        lambda values: simulate(dataclasses.replace(base, **values), demand=demand, buyers=buyers, gateway=gateway),
+        [parameter("design", name) for name in names],
+        lambda values: simulate(Design(**values), demand=demand, buyers=buyers, gateway=gateway),
         DropPicture,
-        {name: {row.name: getattr(design, row.name) for row in rows} for name, design in presets.items()},
+        {name: {field: getattr(design, field) for field in fields} for name, design in presets.items()},
     )
 
 

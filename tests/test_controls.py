@@ -56,6 +56,19 @@ def test_every_preset_and_reset(explorer: Explorer) -> None:
     check(explorer)
 
 
+def test_settings_without_a_slider_follow_the_preset() -> None:
+    explorer = drop_explorer(["workers"])
+    explorer.set(explorer.presets["tight door"])
+    assert explorer.outcome.paid == fs.simulate(PRESETS["tight door"]).paid
+    explorer.sliders["workers"].value = 100.0
+    assert explorer.outcome.paid == fs.simulate(fs.Design(admit_rate=80, queue_limit=500, workers=100)).paid
+
+
+def test_an_unknown_setting_is_refused(explorer: Explorer) -> None:
+    with pytest.raises(fs.UnknownParameterError, match="no setting 'worker'"):
+        explorer.set({"worker": 10})
+
+
 def test_buttons_press_the_presets(explorer: Explorer) -> None:
     buttons = [w for w in explorer.widget.children[0].children if hasattr(w, "click")]
     assert [b.description for b in buttons] == [*PRESETS, "reset"]
@@ -109,8 +122,10 @@ def test_a_failing_computation_is_shown_and_the_next_move_works() -> None:
     explorer = Explorer([parameter("design", "workers")], compute, DropPicture, {"start": {"workers": 150.0}})
     explorer.set({"workers": 10})
     assert "These settings do not work" in explorer.line.value and "&lt;b&gt;" in explorer.line.value
+    assert repr(explorer) == "These settings do not work: no <b>workers</b>"
+    assert explorer.image.layout.visibility == "hidden" and explorer.table.value == ""
     explorer.set({"workers": 200})
-    assert "buyers paid" in explorer.line.value
+    assert "buyers paid" in explorer.line.value and explorer.image.layout.visibility == "visible"
 
 
 def test_without_a_kernel_there_is_text_and_a_picture(explorer: Explorer) -> None:
