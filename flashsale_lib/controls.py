@@ -175,7 +175,6 @@ class Explorer:
     def _show(self) -> None:
         text = html.escape(self.picture.reading)
         self.image.value = self.picture.png()
-        self.image.tooltip = self.picture.reading
         self.image.layout.visibility = "visible"
         self.line.value = f'<div role="status" aria-live="polite" style="{READING}">{text}</div>'
         self.table.value = ledger_table(self.outcome)
