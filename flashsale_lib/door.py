@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import quantiles
 from .parameters import FloatArray
@@ -35,23 +36,22 @@ def mean_latency(servers: float, service_time: FloatArray, load: FloatArray, del
     return result
 
 
-def wait_rate(servers: float, service_time: Any, load: FloatArray) -> FloatArray:
+def wait_rate(servers: Any, service_time: Any, load: FloatArray) -> FloatArray:
     """Rate of the exponential wait of those who wait: c*mu - lambda = c*(1 - load)/service_time, per second."""
     rate: FloatArray = servers * (1.0 - np.minimum(load, HIGHEST_LOAD)) / service_time
     return rate
 
 
-def latency_tail(t: FloatArray, waits: FloatArray, rate: FloatArray, service_time: float) -> FloatArray:
-    """P(wait + service > t), shape t + load: an exponential wait with probability C = `waits`, then the service.
+def latency_tail(t: FloatArray, waits: FloatArray, rate: FloatArray, service_time: FloatArray) -> FloatArray:
+    """P(wait + service > t): an exponential wait with probability C = `waits`, then the service. All broadcast.
 
         P(T > t) = (1 - C) e^(-nu t) + C (theta e^(-nu t) - nu e^(-theta t)) / (theta - nu)
 
     with theta = `rate` and nu = 1/service_time. For nu = mu this is the sojourn time of M/M/c: D. Gross and
     C. M. Harris, Fundamentals of Queueing Theory.
     """
-    nu = 1.0 / max(service_time, 1e-9)
+    nu = 1.0 / np.maximum(service_time, 1e-9)
     gap = np.where(np.abs(rate - nu) < 1e-9 * nu, 1e-9 * nu, rate - nu)
-    t = t[..., np.newaxis]
     served, waited = np.exp(-nu * t), np.exp(-rate * t)
     tail: FloatArray = (1.0 - waits) * served + waits * (rate * served - nu * waited) / gap
     return tail
@@ -64,41 +64,55 @@ def _bins(servers: float) -> tuple[FloatArray, FloatArray]:
     return load, wait_probability(servers, load)
 
 
-def latency_quantile(
-    servers: float,
-    door_time: float,
-    refusal_cost: float,
-    admitted: float,
-    counts: FloatArray,
+def latency_quantiles(
+    servers: FloatArray,
+    door_time: FloatArray,
+    refusal_cost: FloatArray,
+    admitted: FloatArray,
+    counts: NDArray[np.floating[Any]],
     edges: FloatArray,
     q: FloatArray,
 ) -> FloatArray:
-    """Quantiles of the accept latency over a whole drop, in s.
+    """Quantiles of the accept latency over whole drops, in s: one row per scenario, one column per q.
 
     admitted : share of the requests that were let in.
     counts : requests, first by load in `LOAD_BINS` bins while the door kept up, then by the delay of its backlog in
     the bins between `edges`. NaN where there were no requests.
     """
-    counts = counts.astype(np.float64)
-    total = counts.sum()
-    if not total > 0:
-        return np.full(q.size, np.nan)
-    steady, late = counts[:LOAD_BINS], counts[LOAD_BINS:]
-    met, behind = np.flatnonzero(steady), np.flatnonzero(late)
-    load, waits = _bins(servers)
-    rate = wait_rate(servers, max(door_time * (admitted + (1.0 - admitted) * refusal_cost), 1e-9), load)
+    result = np.full((len(counts), q.size), np.nan)
+    late = counts[:, LOAD_BINS:]
+    met = np.flatnonzero(counts[:, :LOAD_BINS].any(axis=0))  # loads, and below delays, that any scenario met
+    behind = np.flatnonzero(late.any(axis=0))
     delay = 0.5 * (edges[behind] + edges[behind + 1])
-    answers = ((admitted, door_time), (1.0 - admitted, door_time * refusal_cost))
+    for first in range(0, len(counts), 250):  # bounds the memory
+        rows = np.arange(first, min(first + 250, len(counts)))
+        total = counts[rows].sum(axis=1, dtype=np.float64)
+        rows, total = rows[total > 0], total[total > 0]
+        if not rows.size:
+            continue
+        load, waits = (np.array(x) for x in zip(*(_bins(float(c)) for c in servers[rows]), strict=True))
+        yes, time, cost = (x[rows, np.newaxis] for x in (admitted, door_time, refusal_cost))
+        rate = wait_rate(servers[rows, np.newaxis], np.maximum(time * (yes + (1.0 - yes) * cost), 1e-9), load)
+        answers = ((yes, time), (1.0 - yes, time * cost))
+        steady = counts[rows][:, met] / total[:, np.newaxis]
+        delayed = late[rows][:, behind] / total[:, np.newaxis]
 
-    def reached(t: FloatArray) -> FloatArray:
-        over = t[:, np.newaxis] - delay
-        beyond = np.zeros_like(t)
-        for share, service in answers:
-            beyond += share * (latency_tail(t, waits[met], rate[met], service) @ steady[met])
-            full = latency_tail(np.maximum(over, 0.0), waits[-1:], rate[-1:], service)[..., 0]
-            beyond += share * (np.where(over > 0.0, full, 1.0) @ late[behind])
-        result: FloatArray = 1.0 - beyond / total
-        return result
+        def reached(
+            t: FloatArray,
+            answers: Any = answers, steady: Any = steady, delayed: Any = delayed, waits: Any = waits, rate: Any = rate,
+        ) -> FloatArray:  # fmt: skip
+            beyond = np.zeros_like(t)
+            for share, service in answers:
+                for i in range(t.shape[1]):
+                    at = t[:, i : i + 1]
+                    tail = np.sum(latency_tail(at, waits[:, met], rate[:, met], service) * steady, axis=1)
+                    over = at - delay
+                    full = latency_tail(np.maximum(over, 0.0), waits[:, -1:], rate[:, -1:], service)
+                    tail += np.sum(np.where(over > 0.0, full, 1.0) * delayed, axis=1)
+                    beyond[:, i] += share[:, 0] * tail
+            result: FloatArray = 1.0 - beyond
+            return result
 
-    highest = 60.0 * door_time / (1.0 - HIGHEST_LOAD) + float(delay.max(initial=0.0))
-    return quantiles.of_distribution(reached, highest, q)
+        highest = 60.0 * door_time[rows] / (1.0 - HIGHEST_LOAD) + float(delay.max(initial=0.0))
+        result[rows] = quantiles.of_distribution(reached, highest[:, np.newaxis], q, halvings=40)
+    return result

@@ -29,6 +29,7 @@ def simulate(
     dt: float = parameter("simulation", "dt").default,
     record: bool = True,
     compiled: bool | None = None,
+    threads: int | None = None,
 ) -> Outcome:
     """Play `design` against a drop, deterministically: every compartment is a fluid of buyers.
 
@@ -49,6 +50,7 @@ def simulate(
         A step longer than a call or a timeout is legal but coarse: compare with half of it.
     record : keep every series (True), or only totals, peaks and waits (False): memory then does not grow with
         the number of steps.
+    threads : cores to use for a batch; None for all of them.
     compiled : True to insist on numba, False to run the same code as plain Python, None for numba where it is.
 
     Raises
@@ -75,6 +77,7 @@ def simulate(
         batch.brownouts,
         record,
         compiled,
+        threads,
     )
     return Outcome(
         shape=batch.shape,

@@ -44,6 +44,7 @@ def play(
     brownouts: tuple[FloatArray, FloatArray, FloatArray],
     record: bool,
     use_numba: bool | None,
+    threads: int | None,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.float32], NDArray[np.float32], FloatArray]:
     """Play every row of the record array `scenarios`; the arrays come back as (totals, peaks, waits, accepts,
     series)."""
@@ -67,7 +68,7 @@ def play(
         lists = [x.tolist() if isinstance(x, np.ndarray) else x for x in given]
         run_plain: Any = step.run_many
         run_plain(plain, 0, count, *lists, *kept)
-    elif (workers := min(os.cpu_count() or 1, count)) == 1:
+    elif (workers := min(threads or os.cpu_count() or 1, count)) == 1:
         run_many(scenarios, 0, count, *given, *kept)
     else:
         # Small blocks, so that a core which met quick scenarios takes on more.

@@ -21,7 +21,7 @@ from PIL import Image
 
 from .outcome import Outcome
 from .parameters import FloatArray, Numeric
-from .words import count, reading, seconds
+from .words import count, reading, seconds, waited
 
 # Okabe and Ito's palette: told apart by colour-blind eyes. Pictures also label, hatch or dash: never colour alone.
 INK, GREY, BLUE, SKY = "#1a1a1a", "#6b6b6b", "#0072B2", "#56B4E9"
@@ -237,9 +237,8 @@ class DropPicture(LivePicture):
         for line, values in (*rates.items(), (self.waiting, outcome.queue), (self.flying, outcome.in_flight)):
             line.set_data(outcome.time, values)
         self.deep.set_data(outcome.time, outcome.queue, 0)
-        wait = seconds(outcome.wait_quantile(0.95))
-        self.queue_note.set_text(f"longest {count(outcome.max_queue)}\n95 % waited under {wait}")
-        self.gateway_note.set_text(f"at worst, a call took\n{seconds(outcome.worst_response_time)} on average")
+        self.queue_note.set_text(f"longest {count(outcome.max_queue)}\n{waited(outcome)}")
+        self.gateway_note.set_text(f"time per call rose\nto {seconds(outcome.worst_response_time)}")
         self._set_limits(outcome, max(float(np.max(values)) for values in rates.values()))
 
     def _set_limits(self, outcome: Outcome, fastest: float) -> None:
@@ -339,7 +338,8 @@ def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
                 axes.annotate(seconds(x), (max(x, 1e-3), y), (11, 0), textcoords="offset points", va="center")
         slowest = max((float(np.nanmax(row, initial=1.0)) for row in times.values()), default=1.0)
         axes.set(xscale="log", xlim=(0.01, 4 * slowest), ylim=(len(CLOCKS) - 0.45, -0.55))
-        axes.set_xlabel(f"time that {100 * q:.0f} % stayed below (s, logarithmic)")
+        axes.set_xlabel("seconds (log scale)")
+        axes.set_title(f"{100 * q:.0f} % were faster than", loc="right")
         plain_log(axes.xaxis)
         axes.set_yticks(range(len(CLOCKS)), CLOCKS)
         axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4)

@@ -73,7 +73,8 @@ class Outcome:
     Totals have the batch shape of the scenario (a plain float for one scenario): `arrived`, the ten places of the
     ledger (`paid`, `paid_late`, `declined`, `turned_away`, `gave_up`, `dead_lettered`, `reloading`, `queued`,
     `at_gateway`, `recovering`; buyers), `requests`, `admissions` (buyers), `calls`, `retries`, `refused_calls`,
-    `timed_out_calls`, `double_charges`, `orphan_charges` (calls), `worker_seconds`, `busy_seconds`, and the peaks
+    `timed_out_calls`, `double_charges`, `orphan_charges` (calls), `worker_seconds`, `busy_seconds`,
+    `queue_seconds`, and the peaks
     `max_queue` (buyers), `max_in_flight` (calls) and `worst_response_time` (s). All arrays are read-only.
 
     Series have that shape plus time as the last axis, and need record=True: `time` (s), the rates `arrivals`,
@@ -130,6 +131,7 @@ class Outcome:
     worker_seconds = property(
         lambda self: self._total(step.BILLED), doc="Worker-seconds paid for, warm-up included; busy ones if unlimited."
     )
+    queue_seconds = property(lambda self: self._total(step.QUEUEING), doc="Buyer-seconds spent in the queue.")
     busy_seconds = property(lambda self: self._total(step.BUSY), doc="Worker-seconds spent on calls.")
     max_queue = property(lambda self: self._shaped(self.peaks[:, step.MAX_QUEUE]), doc="Longest queue, buyers.")
     max_in_flight = property(
@@ -192,12 +194,13 @@ class Outcome:
         q = quantiles.share(q)
         edges = wait_edges(self.steps * self.dt)
         design = self.scenario[0]
-        doors = self._each(design.door_servers, design.door_time, design.refusal_cost)
         requests, admitted = self.totals[:, step.OFFERED], self.totals[:, step.ADMITTED]
-        rows = [
-            door.latency_quantile(servers, time, cost, yes / max(asked, 1e-300), counts, edges, q)
-            for (servers, time, cost), yes, asked, counts in zip(doors, admitted, requests, self.accepts, strict=True)
-        ]
+        servers, time, cost = (
+            np.broadcast_to(value, self.shape).ravel()
+            for value in (design.door_servers, design.door_time, design.refusal_cost)
+        )
+        share = admitted / np.maximum(requests, 1e-300)
+        rows = door.latency_quantiles(servers, time, cost, share, self.accepts, edges, q.ravel())
         return quantiles.shaped(rows, self.shape, q)
 
     def _recorded(self, what: str) -> FloatArray:

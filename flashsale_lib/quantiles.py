@@ -18,7 +18,7 @@ def share(q: Any) -> FloatArray:
     return values.astype(np.float64)
 
 
-def shaped(rows: list[FloatArray], batch: tuple[int, ...], q: FloatArray) -> Any:
+def shaped(rows: list[FloatArray] | FloatArray, batch: tuple[int, ...], q: FloatArray) -> Any:
     """One row of quantiles per scenario, as batch shape + shape of q; a float for one scenario and one q."""
     result = np.array(rows).reshape((*batch, *q.shape))
     return float(result) if result.ndim == 0 else result
@@ -36,10 +36,16 @@ def from_bins(counts: FloatArray, edges: FloatArray, q: FloatArray) -> FloatArra
     return np.where(bin_ == 0, 0.0, edges[bin_] + inside * (edges[bin_ + 1] - edges[bin_]))
 
 
-def of_distribution(reached: Callable[[FloatArray], FloatArray], highest: float, q: FloatArray) -> FloatArray:
-    """Smallest t with P(T <= t) >= q, by bisection on the distribution function `reached` from 0 to `highest`."""
-    low, high = np.zeros(q.size), np.full(q.size, highest)
-    for _ in range(60):
+def of_distribution(
+    reached: Callable[[FloatArray], FloatArray], highest: Any, q: FloatArray, halvings: int = 60
+) -> FloatArray:
+    """Smallest t with P(T <= t) >= q, by bisection on the distribution function `reached` from 0 to `highest`.
+
+    `highest` may have one row per scenario; the result then has, too, and `reached` is asked for all of them at once.
+    """
+    high = np.broadcast_to(highest, (*np.shape(highest)[:-1], q.size)).astype(np.float64)
+    low = np.zeros_like(high)
+    for _ in range(halvings):
         middle = 0.5 * (low + high)
         enough = reached(middle) >= q.ravel()
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)

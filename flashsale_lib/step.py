@@ -33,15 +33,16 @@ from .policies import (
 # What a run adds up, in buyers unless it says otherwise: where each buyer ended, and what passed on the way.
 PAID, PAID_LATE, DECLINED, TURNED_AWAY, GAVE_UP, DEAD_LETTERED, ARRIVED = range(7)
 OFFERED, ADMITTED, CALLS, REFUSED, TIMED_OUT, ERRORS, RETRIES = range(7, 14)
-# Charges for calls we had given up on: tried again all the same, or not; worker-seconds paid for, and at work.
-DOUBLE_CHARGES, ORPHAN_CHARGES, BILLED, BUSY = range(14, 18)
+# Charges for calls we had given up on: tried again all the same, or not; worker-seconds paid for, and at work;
+# buyer-seconds in the queue.
+DOUBLE_CHARGES, ORPHAN_CHARGES, BILLED, BUSY, QUEUEING = range(14, 19)
 # What there is at an instant: buyers by place, then the gateway's own view (calls; seconds) and the tokens left.
-RELOADING, QUEUED, AT_GATEWAY, RECOVERING, IN_FLIGHT, RESPONSE_TIME, TOKENS = range(18, 25)
+RELOADING, QUEUED, AT_GATEWAY, RECOVERING, IN_FLIGHT, RESPONSE_TIME, TOKENS = range(19, 26)
 # The front door's own servers: how busy they are (share), and the backlog of requests in front of them (s).
-DOOR_LOAD, DOOR_DELAY = range(25, 27)
+DOOR_LOAD, DOOR_DELAY = range(26, 28)
 # The policies: workers that are up, calls we allow ourselves, state of the circuit breaker.
-WORKERS_UP, OWN_LIMIT, BREAKER = range(27, 30)
-FIELDS = 30
+WORKERS_UP, OWN_LIMIT, BREAKER = range(28, 31)
+FIELDS = 31
 # What a run keeps besides its totals.
 MAX_QUEUE, MAX_IN_FLIGHT, WORST_RESPONSE_TIME, PEAKS = range(4)
 
@@ -339,6 +340,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         book[ADMITTED] += admitted * dt
         book[CALLS] += dispatched * dt
         book[RETRIES] += retried_now
+        book[QUEUEING] += queued * dt
         book[BUSY] += (waited_for + in_refusal) * dt
         book[BILLED] += (billed if billed < math.inf else waited_for + in_refusal) * dt
         book[WORKERS_UP] = finite(workers)

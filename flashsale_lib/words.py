@@ -49,13 +49,19 @@ def value(row: Parameter, number: Any) -> str:
     return f"{number:,.0f}" if number >= 100 or number == round(number) else f"{number:.3g}"
 
 
+def waited(outcome: Outcome) -> str:
+    """How long buyers waited in the queue: "95 % waited under 5.6 s", or "nobody had to wait"."""
+    wait = outcome.wait_quantile(0.95)
+    return f"95 % waited under {seconds(wait)}" if wait > 0 else "nobody had to wait"  # NaN > 0 is False, too
+
+
 def reading(outcome: Outcome) -> str:
     """One scenario in three sentences: who paid, who did not and why, and how bad it got.
 
     >>> from flashsale_lib import Design, simulate
     >>> print(reading(simulate(Design.naive())))
     4,626 of 33,550 buyers paid (14 %). Turned away 0, gave up 178, failed 28,340, declined 402, still open 4. \
-Longest queue 4,103 buyers; 95 % waited under 5.6 s; at worst, a gateway call took 48 s on average.
+Longest queue 4,103 buyers; 95 % waited under 5.6 s; the gateway's own time per call rose to 48 s.
     """
     o = outcome
     late = f", charged late {count(o.paid_late)}" if o.paid_late >= 0.5 else ""
@@ -65,6 +71,6 @@ Longest queue 4,103 buyers; 95 % waited under 5.6 s; at worst, a gateway call to
         f"{count(o.paid)} of {count(o.arrived)} buyers paid ({share(o.paid, o.arrived)}). "
         f"Turned away {count(o.turned_away)}, gave up {count(o.gave_up)}, failed {count(o.dead_lettered)}, "
         f"declined {count(o.declined)}{late}{open_}. "
-        f"Longest queue {count(o.max_queue)} buyers; 95 % waited under {seconds(o.wait_quantile(0.95))}; "
-        f"at worst, a gateway call took {seconds(o.worst_response_time)} on average."
+        f"Longest queue {count(o.max_queue)} buyers; {waited(o)}; "
+        f"the gateway's own time per call rose to {seconds(o.worst_response_time)}."
     )
