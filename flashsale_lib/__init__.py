@@ -23,9 +23,12 @@ from .usl import UslFitWarning, fit_usl, usl_peak, usl_response_time, usl_throug
 if TYPE_CHECKING:
     from . import controls, exercises, figures, words
     from .abandonment import erlang_a
+    from .cost import Prices, bill, cost_per_order
     from .erlang import erlang_b, erlang_c, mmc, mmck
     from .fluid import drain_time, fifo_wait, fluid_many_server, fluid_queue, peak_backlog
+    from .scorecard import Targets, score
     from .staffing import halfin_whitt, servers_for, square_root_staffing
+    from .sweeps import grid, sample, sweep
     from .twins import twin
 
 __version__ = "0.1.0"
@@ -34,6 +37,9 @@ _MODULES = ("controls", "exercises", "figures", "words")
 _LATER = {
     "erlang": ("erlang_b", "erlang_c", "mmc", "mmck"),
     "abandonment": ("erlang_a",),
+    "cost": ("Prices", "bill", "cost_per_order"),
+    "scorecard": ("Targets", "score"),
+    "sweeps": ("grid", "sample", "sweep"),
     "fluid": ("drain_time", "fifo_wait", "fluid_many_server", "fluid_queue", "peak_backlog"),
     "twins": ("twin",),
     "staffing": ("halfin_whitt", "servers_for", "square_root_staffing"),
@@ -47,9 +53,13 @@ __all__ = [
     "Outcome",
     "ParameterError",
     "PaymentGateway",
+    "Prices",
+    "Targets",
     "UnknownParameterError",
     "UslFitWarning",
+    "bill",
     "controls",
+    "cost_per_order",
     "drain_time",
     "erlang_a",
     "erlang_b",
@@ -60,15 +70,19 @@ __all__ = [
     "fit_usl",
     "fluid_many_server",
     "fluid_queue",
+    "grid",
     "halfin_whitt",
     "mmc",
     "mmck",
     "parameter",
     "parameters",
     "peak_backlog",
+    "sample",
+    "score",
     "servers_for",
     "simulate",
     "square_root_staffing",
+    "sweep",
     "twin",
     "usl_peak",
     "usl_response_time",
