@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RUNNING, FEE, LOST = "running", "fee", "lost"
-"""Kinds of rows: what our side costs; what the gateway keeps of each sale; sales that were not made."""
+"""Kinds of rows: what our side costs; what the gateway keeps of each charge; sales that were not made."""
 
 
 @documented("prices")
@@ -39,16 +39,23 @@ class Prices(Checked):
     @classmethod
     def from_csv(cls, path: str | Path) -> Prices:
         """Prices from a CSV with the columns `name` and `price`, as data/prices.csv; what it leaves out is default."""
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        if not rows or not {"name", "price"} <= rows[0].keys():
-            raise ParameterError(f"{path}: no columns name and price; give it both, and a row per price")
+        try:
+            lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise ParameterError(f"{path}: not a text file; save the table as CSV in UTF-8") from None
+        reader = csv.DictReader(lines)
         values = {}
-        for number, row in enumerate(rows, start=2):
+        for row in reader:
+            if not {"name", "price"} <= row.keys():
+                break
             try:
-                values[row["name"]] = float(row["price"])
-            except ValueError:
-                raise ParameterError(f"{path}, row {number}: price is {row['price']!r}; write a number") from None
+                values[str(row["name"])] = float(row["price"])
+            except (TypeError, ValueError):
+                raise ParameterError(
+                    f"{path}, row {reader.line_num}: price is {row['price']!r}; write a number"
+                ) from None
+        if not values:
+            raise ParameterError(f"{path}: no columns name and price; give it both, and a row per price")
         return cls(**values)
 
 
@@ -62,7 +69,7 @@ def items(outcome: Outcome, prices: Prices | None = None) -> dict[str, tuple[str
     warm = np.minimum(design.workers, design.warm_workers)
     warm = np.where(np.isfinite(warm), warm, 0.0)
     per_machine = np.asarray(p.calls_per_machine)
-    charges = outcome.paid + outcome.paid_late
+    charges = outcome.paid + outcome.paid_late + outcome.double_charges + outcome.orphan_charges
     polls = outcome.queue_seconds / np.asarray(p.poll_interval)
     passages = outcome.admissions + outcome.retries
     door = np.asarray(design.door_servers) * (outcome.steps * outcome.dt + standby)
@@ -130,6 +137,6 @@ def cost_per_order(outcome: Outcome, prices: Prices | None = None) -> Any:
     18.5
     """
     paid = np.asarray(outcome.paid)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         result = np.where(paid > 0, np.asarray(total(outcome, prices)) / paid, np.inf)
     return float(result) if result.ndim == 0 else result

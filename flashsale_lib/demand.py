@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .parameters import FloatArray, Parameter, ParameterError, check, parameter
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LARGEST = 1e12
 """Bound of times, rates and scales: sums over the window stay finite."""
@@ -123,27 +121,28 @@ class Demand:
         Intervals must be equally long; the rate is constant within each, so `total` is the sum of the counts.
         Every fault of the file gets its own `ParameterError` naming the row as a spreadsheet numbers it (header = 1).
         """
-        import pandas as pd  # half a second to import: only where a table is really made
-
         try:
-            table = pd.read_csv(
-                path, dtype=str, keep_default_na=False, skipinitialspace=True, skip_blank_lines=False, index_col=False
-            )
-        except pd.errors.EmptyDataError:
-            raise ParameterError(f"{path}: the file is empty; give it a header time,buyers and rows") from None
-        except pd.errors.ParserError as error:
-            raise ParameterError(f"{path}: not a table: {error}; give it two columns, time,buyers") from None
-        except UnicodeDecodeError:
+            with Path(path).open(encoding="utf-8-sig", newline="") as file:
+                lines = list(csv.reader(file, skipinitialspace=True))
+        except (UnicodeDecodeError, csv.Error):
             raise ParameterError(f"{path}: not a text file; save the table as CSV in UTF-8") from None
-        table.columns = [str(name).strip() for name in table.columns]
-        missing = [name for name in ("time", "buyers") if name not in table.columns]
+        while lines and not any(text.strip() for text in lines[-1]):
+            lines.pop()  # blank lines at the end are no rows
+        if not lines:
+            raise ParameterError(f"{path}: the file is empty; give it a header time,buyers and rows")
+        header, rows = [name.strip() for name in lines[0]], lines[1:]
+        missing = [name for name in ("time", "buyers") if name not in header]
         if missing:
-            raise ParameterError(
-                f"{path}: no column {missing[0]} among {list(table.columns)}; name the columns time (s) and buyers"
-            )
-        if len(table) < 2:
-            raise ParameterError(f"{path}: {len(table)} row(s) of data; give at least 2, so that the interval is known")
-        time, buyers = (_column(path, table, name) for name in ("time", "buyers"))
+            raise ParameterError(f"{path}: no column {missing[0]} among {header}; name the columns time (s) and buyers")
+        if len(rows) < 2:
+            raise ParameterError(f"{path}: {len(rows)} row(s) of data; give at least 2, so that the interval is known")
+        for number, fields in enumerate(rows, start=2):
+            if len(fields) > len(header):
+                raise ParameterError(
+                    f"{path}, row {number}: {len(fields)} fields under {len(header)} columns; "
+                    "write one per column, with a decimal point instead of a comma"
+                )
+        time, buyers = (_column(path, rows, header.index(name), name) for name in ("time", "buyers"))
         if np.any(buyers < 0):
             row = int(np.flatnonzero(buyers < 0)[0])
             raise ParameterError(f"{path}, row {row + 2}: buyers is {buyers[row]:g}; a count must be at least 0")
@@ -153,7 +152,8 @@ class Demand:
             raise ParameterError(
                 f"{path}, row {row + 2}: time {time[row]:g} s comes after {time[row - 1]:g} s; sort the rows by time, one row per time"
             )
-        wrong = np.flatnonzero(np.abs(gaps - gaps[0]) > 1e-6 * gaps[0])
+        # Times are written with limited digits: allow for their rounding, and for that of large (epoch) times.
+        wrong = np.flatnonzero(np.abs(gaps - gaps[0]) > 1e-6 * gaps[0] + 4e-16 * np.abs(time).max())
         if wrong.size:
             row = int(wrong[0]) + 1
             raise ParameterError(
@@ -162,6 +162,14 @@ class Demand:
             )
         edges = np.append(time, time[-1] + gaps[-1])
         return cls(np.repeat(edges, 2)[1:-1], np.repeat(buyers / np.diff(edges), 2))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Demand):
+            return NotImplemented
+        return np.array_equal(self.time, other.time) and np.array_equal(self.rate, other.rate)
+
+    def __hash__(self) -> int:
+        return hash((self.time.tobytes(), self.rate.tobytes()))
 
     def __call__(self, t: Any) -> Any:
         """The arrival rate at the times `t` (any shape), in buyers/s; at a jump, the rate before it."""
@@ -268,14 +276,15 @@ def _scalar(row: Parameter, value: Any) -> float:
     return float(value)
 
 
-def _column(path: str | Path, table: pd.DataFrame, name: str) -> FloatArray:
-    values = np.empty(len(table))
-    for row, text in enumerate(table[name]):
+def _column(path: str | Path, rows: list[list[str]], column: int, name: str) -> FloatArray:
+    values = np.empty(len(rows))
+    for row, fields in enumerate(rows):
+        text = fields[column].strip() if column < len(fields) else ""
         where = f"{path}, row {row + 2}: {name}"
-        if text.strip() == "":
+        if not text:
             raise ParameterError(f"{where} is empty; fill it in, or delete the row")
         try:
-            values[row] = float(text)
+            values[row] = float(text.replace("_", "x"))  # Python would read 1_0 as ten
         except ValueError:
             raise ParameterError(
                 f"{where} is {text!r}, not a number; write it with a decimal point and no unit"

@@ -64,6 +64,8 @@ def simulate(
     Reference: the model is this project's own, written out in step.py; for fluid queues with abandonment see
     W. Whitt, Fluid models for multiserver queues with abandonments, Operations Research 54 (2006).
     """
+    if not isinstance(record, bool):
+        raise ParameterError(f"record is {record!r}: must be True or False; True keeps every series")
     batch = lay_out(design, demand, buyers, gateway)
     arrivals, dt = batch.demand.arrivals(dt)
     count, steps = len(batch.records), arrivals.shape[-1]

@@ -21,7 +21,7 @@ from PIL import Image
 
 from .outcome import Outcome
 from .parameters import FloatArray, Numeric
-from .words import count, reading, seconds, waited
+from .words import count, reading, seconds, single, waited
 
 # Okabe and Ito's palette: told apart by colour-blind eyes. Pictures also label, hatch or dash: never colour alone.
 INK, GREY, BLUE, SKY = "#1a1a1a", "#6b6b6b", "#0072B2", "#56B4E9"
@@ -62,6 +62,7 @@ FATES: dict[str, tuple[str, str, str, str]] = {
 
 def fates(outcome: Outcome) -> dict[str, float]:
     """Buyers of one scenario by fate, with the four unfinished places taken together."""
+    outcome = single(outcome)
     unfinished = outcome.reloading + outcome.queued + outcome.at_gateway + outcome.recovering
     return {name: unfinished if name == "open" else getattr(outcome, name) for name in FATES}
 
@@ -351,6 +352,7 @@ def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
 
 def clock_times(outcome: Outcome, q: Numeric) -> FloatArray:
     """The four clocks of one outcome at the quantile `q`, in s: accept, queue, gateway, end to end."""
+    outcome = single(outcome)
     return np.array(
         [outcome.accept_quantile(q), outcome.wait_quantile(q), outcome.call_quantile(q), outcome.latency_quantile(q)]
     )

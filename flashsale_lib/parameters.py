@@ -307,6 +307,8 @@ move it to at least 0
         return float(value)
     name = f"{row.owner}.{row.name}"
     unit = f" ({row.unit})" if row.unit else ""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ParameterError(f"{name} is a masked array: must be {row.bounds}{unit}; fill the gaps with .filled(...)")
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths

@@ -39,9 +39,9 @@ AT_LEAST = ("served_share",)
 def measures(outcome: Outcome, prices: Prices | None = None) -> dict[str, Any]:
     """What the targets are compared with, one value per scenario (batch shape of the outcome).
 
-    accept_p99, wait_p95, response_time in s (0 where nobody came); gateway_load, the most calls in flight over the
+    accept_p99, wait_p95 in s (0 where nobody came); response_time in s; gateway_load, the most calls in flight over the
     gateway's best number (0 where that is infinite); failed_share, (dead-lettered + recovering)/let in;
-    cost_per_order in dollars; served_share, paid/arrived (1 where nobody came: nobody was disappointed).
+    cost_per_order in dollars (infinity where nothing was sold); served_share, paid/arrived (1 where nobody came: nobody was disappointed).
     """
     gateway = outcome.scenario[3]
     best = np.asarray(gateway.peak()[0])
@@ -58,15 +58,17 @@ def measures(outcome: Outcome, prices: Prices | None = None) -> dict[str, Any]:
     }
 
 
-def met(outcome: Outcome, targets: Targets | None = None, prices: Prices | None = None) -> Any:
-    """Whether all targets are met, one truth value per scenario."""
-    t = targets or Targets()
-    tests = [
-        measured >= getattr(t, name) if name in AT_LEAST else measured <= getattr(t, name)
-        for name, measured in measures(outcome, prices).items()
-    ]
+def all_met(measured: dict[str, Any], targets: Targets) -> Any:
+    """Whether all of these measures are on the right side of their targets."""
+    limits = {name: getattr(targets, name) for name in measured}
+    tests = [value >= limits[name] if name in AT_LEAST else value <= limits[name] for name, value in measured.items()]
     result = np.logical_and.reduce(np.broadcast_arrays(*tests))
     return bool(result) if result.ndim == 0 else result
+
+
+def met(outcome: Outcome, targets: Targets | None = None, prices: Prices | None = None) -> Any:
+    """Whether all targets are met, one truth value per scenario."""
+    return all_met(measures(outcome, prices), targets or Targets())
 
 
 def score(outcome: Outcome, targets: Targets | None = None, prices: Prices | None = None) -> pd.DataFrame:
@@ -77,7 +79,7 @@ def score(outcome: Outcome, targets: Targets | None = None, prices: Prices | Non
 
         margin = (limit - measured)/limit, or (measured - limit)/limit for a floor
 
-    It is below 0 where the target is missed, and NaN for a limit of 0.
+    It is below 0 where the target is missed, and NaN for a limit of 0. Targets and prices broadcast with the scenario.
 
     >>> from flashsale_lib import Design, simulate
     >>> bool(score(simulate()).met.all()), int(score(simulate(Design.naive())).met.sum())
@@ -88,7 +90,7 @@ def score(outcome: Outcome, targets: Targets | None = None, prices: Prices | Non
     t = targets or Targets()
     measured = measures(outcome, prices)
     limits = {name: np.asarray(getattr(t, name)) for name in measured}
-    shape = np.broadcast_shapes(outcome.shape, *(limit.shape for limit in limits.values()))
+    shape = np.broadcast_shapes(*(np.shape(x) for x in (*measured.values(), *limits.values())))
     frames = []
     for where in np.ndindex(shape):
         rows = []

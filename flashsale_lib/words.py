@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .outcome import Outcome
-from .parameters import Parameter
+from .parameters import Parameter, ParameterError
 
 
 def count(value: float) -> str:
@@ -49,6 +49,15 @@ def value(row: Parameter, number: Any) -> str:
     return f"{number:,.0f}" if number >= 100 or number == round(number) else f"{number:.3g}"
 
 
+def single(outcome: Outcome) -> Outcome:
+    """The outcome itself, or an error that a batch of them has no single reading or picture."""
+    if outcome.shape:
+        raise ParameterError(
+            f"this outcome holds {len(outcome.totals)} scenarios: pictures and readings are of one; simulate it alone"
+        )
+    return outcome
+
+
 def waited(outcome: Outcome) -> str:
     """How long buyers waited in the queue: "95 % waited under 5.6 s", or "nobody had to wait"."""
     wait = outcome.wait_quantile(0.95)
@@ -63,7 +72,7 @@ def reading(outcome: Outcome) -> str:
     4,626 of 33,550 buyers paid (14 %). Turned away 0, gave up 178, failed 28,340, declined 402, still open 4. \
 Longest queue 4,103 buyers; 95 % waited under 5.6 s; the gateway's own time per call rose to 48 s.
     """
-    o = outcome
+    o = single(outcome)
     late = f", charged late {count(o.paid_late)}" if o.paid_late >= 0.5 else ""
     left = o.reloading + o.queued + o.at_gateway + o.recovering
     open_ = f", still open {count(left)}" if left >= 0.5 else ""

@@ -162,7 +162,9 @@ GOOD = "time,buyers\n0,1\n1,2\n2,3\n"
         ),
         (GOOD + '3,"1,5"\n', "row 5: buyers is '1,5', not a number"),
         ("time,buyers\n12:00,1\n12:01,2\n", "row 2: time is '12:00', not a number"),
-        (GOOD + "3,4,5\n", "not a table: .*line 5"),
+        (GOOD + "3,4,5\n", "row 5: 3 fields under 2 columns; write one per column, with a decimal point"),
+        ("time,buyers\n0,1,5\n60,2,7\n", "row 2: 3 fields under 2 columns"),
+        (GOOD + "3,1_0\n", "row 5: buyers is '1_0', not a number"),
         (b"time,buyers\n\xff\xfe\x00\n", "not a text file; save the table as CSV in UTF-8"),
     ],
 )
@@ -176,3 +178,19 @@ def test_each_fault_of_a_csv_has_its_own_error_naming_the_row(tmp_path, text, wo
 def test_a_missing_file_is_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         fs.Demand.from_csv(tmp_path / "nowhere.csv")
+
+
+def test_blank_lines_at_the_end_and_a_byte_order_mark_are_no_fault(tmp_path):
+    assert fs.Demand.from_csv(csv(tmp_path, b"\xef\xbb\xbf" + (GOOD + "\n , \n").encode())).total == 6
+
+
+def test_epoch_times_with_rounded_digits_are_equally_spaced(tmp_path):
+    rows = "".join(f"{1.76e9 + 0.1 * i:.1f},1\n" for i in range(50))
+    assert fs.Demand.from_csv(csv(tmp_path, "time,buyers\n" + rows)).total == pytest.approx(50)
+
+
+def test_demands_are_equal_by_value():
+    assert fs.Demand.drop() == fs.Demand.drop()
+    assert hash(fs.Demand.drop()) == hash(fs.Demand.drop())
+    assert fs.Demand.drop() != fs.Demand.drop(surge=701)
+    assert fs.Demand.drop() != 1

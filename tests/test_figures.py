@@ -88,3 +88,10 @@ def test_counts_shares_and_values_in_words() -> None:
 
 def test_axis_limits_move_in_big_steps() -> None:
     assert [round_up(x) for x in (0, 0.7, 1, 1.1, 4103, 5000, 12000)] == [1, 1, 1, 2, 5000, 5000, 20000]
+
+
+def test_a_batch_has_no_single_picture() -> None:
+    batch = fs.simulate(fs.Design(workers=[80, 160]))
+    for show in (DropPicture, lambda o: ledger({"batch": o}), lambda o: clocks({"batch": o}), fs.words.reading):
+        with pytest.raises(fs.ParameterError, match="holds 2 scenarios"):
+            show(batch)

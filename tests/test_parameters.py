@@ -222,3 +222,13 @@ def test_simulate_names_the_shapes_that_do_not_broadcast():
         fs.ParameterError, match=r"design.workers \(3,\), buyers.patience \(2,\); give each its own axis"
     ):
         fs.simulate(fs.Design(workers=[1, 2, 3]), buyers=fs.Buyers(patience=[1, 2]))
+
+
+def test_masked_arrays_are_refused_because_a_mask_would_be_lost():
+    with pytest.raises(fs.ParameterError, match="design.workers is a masked array: .* fill the gaps"):
+        fs.Design(workers=np.ma.array([1, 2], mask=[0, 1]))
+
+
+def test_record_is_yes_or_no():
+    with pytest.raises(fs.ParameterError, match="record is 'no': must be True or False"):
+        fs.simulate(record="no")
