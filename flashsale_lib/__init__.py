@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .cost import Prices, bill, cost_per_order
     from .erlang import erlang_b, erlang_c, mmc, mmck
     from .fluid import drain_time, fifo_wait, fluid_many_server, fluid_queue, peak_backlog
+    from .retries import retry_amplification
     from .scorecard import Targets, score
     from .staffing import halfin_whitt, servers_for, square_root_staffing
     from .sweeps import grid, sample, sweep
@@ -37,6 +38,7 @@ _MODULES = ("controls", "exercises", "figures", "words")
 _LATER = {
     "erlang": ("erlang_b", "erlang_c", "mmc", "mmck"),
     "abandonment": ("erlang_a",),
+    "retries": ("retry_amplification",),
     "cost": ("Prices", "bill", "cost_per_order"),
     "scorecard": ("Targets", "score"),
     "sweeps": ("grid", "sample", "sweep"),
@@ -77,6 +79,7 @@ __all__ = [
     "parameter",
     "parameters",
     "peak_backlog",
+    "retry_amplification",
     "sample",
     "score",
     "servers_for",

@@ -225,7 +225,7 @@ def test_simulate_names_the_shapes_that_do_not_broadcast():
 
 
 def test_masked_arrays_are_refused_because_a_mask_would_be_lost():
-    with pytest.raises(fs.ParameterError, match="design.workers is a masked array: .* fill the gaps"):
+    with pytest.raises(fs.ParameterError, match=r"design.workers is a masked array: .* fill the gaps"):
         fs.Design(workers=np.ma.array([1, 2], mask=[0, 1]))
 
 
