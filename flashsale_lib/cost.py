@@ -44,18 +44,16 @@ class Prices(Checked):
         except UnicodeDecodeError:
             raise ParameterError(f"{path}: not a text file; save the table as CSV in UTF-8") from None
         reader = csv.DictReader(lines)
+        if not {"name", "price"} <= set(reader.fieldnames or ()):
+            raise ParameterError(f"{path}: no columns name and price; give it both, and a row per price")
         values = {}
         for row in reader:
-            if not {"name", "price"} <= row.keys():
-                break
             try:
                 values[str(row["name"])] = float(row["price"])
             except (TypeError, ValueError):
                 raise ParameterError(
                     f"{path}, row {reader.line_num}: price is {row['price']!r}; write a number"
                 ) from None
-        if not values:
-            raise ParameterError(f"{path}: no columns name and price; give it both, and a row per price")
         return cls(**values)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +14,11 @@ import numpy as np
 
 from .cost import Prices
 from .demand import Demand
-from .drop import simulate
+from .drop import lay_out, simulate
 from .outcome import PLACES, Outcome
 from .parameters import FloatArray, ParameterError, UnknownParameterError, parameter, parameters
 from .scenario import Buyers, Design, PaymentGateway
-from .scorecard import Targets, measures, met
+from .scorecard import Targets, all_met, measures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,14 +35,14 @@ def grid(**values: Sequence[float]) -> Columns:
     >>> grid(workers=[80, 160], attempts=[1, 3])["workers"].tolist()
     [80.0, 80.0, 160.0, 160.0]
     """
-    rows = np.array(list(itertools.product(*values.values())), dtype=np.float64).reshape(-1, len(values))
-    return {name: rows[:, i] for i, name in enumerate(values)}
+    axes = np.meshgrid(*values.values(), indexing="ij")
+    return {name: axis.ravel().astype(np.float64) for name, axis in zip(values, axes, strict=True)}
 
 
 def sample(n: int, seed: int = 0, **ranges: tuple[float, float]) -> Columns:
     """`n` random designs: each named field between two bounds, evenly, or evenly in the logarithm where its slider is.
 
-    Whole-number fields are rounded. The same seed gives the same designs.
+    Whole numbers and flags are rounded. The same seed gives the same designs.
 
     >>> designs = sample(3, workers=(10, 800), queue_limit=(100, 20_000))
     >>> sorted(designs), len(designs["workers"])
@@ -56,22 +54,26 @@ def sample(n: int, seed: int = 0, **ranges: tuple[float, float]) -> Columns:
     columns = {}
     for name, (low, high) in ranges.items():
         row = parameter(*_owner(name))
-        if not low <= high or (row.slider.log and low <= 0):
-            raise ParameterError(f"the range of {name} is ({low}, {high}): must rise, and start above 0 on a log scale")
+        if not -np.inf < low <= high < np.inf or (row.slider.log and low <= 0):
+            raise ParameterError(
+                f"the range of {name} is ({low}, {high}): must be finite and rise, from above 0 on a log scale; swap or move "
+                "its ends"
+            )
         drawn = random.random(n)
         column = low * (high / low) ** drawn if row.slider.log else low + (high - low) * drawn
-        columns[name] = np.round(column) if row.whole else column
+        columns[name] = np.round(column) if row.whole or row.flag else column
     return columns
 
 
 def summary(outcome: Outcome, targets: Targets, prices: Prices) -> dict[str, Any]:
     """The columns a sweep reports: the ledger, peaks, the measures of the scorecard, and whether all targets are met."""
     columns = {name: getattr(outcome, name) for name in ("arrived", *PLACES, "calls", "max_queue", "max_in_flight")}
-    return {**columns, **measures(outcome, prices), "all_met": met(outcome, targets, prices)}
+    measured = measures(outcome, prices)
+    return {**columns, **measured, "all_met": all_met(measured, targets)}
 
 
 def sweep(
-    designs: Mapping[str, Any] | Sequence[Design],
+    designs: Mapping[str, Any] | pd.DataFrame | Sequence[Design],
     *,
     design: Design | None = None,
     demand: Demand | None = None,
@@ -90,19 +92,24 @@ def sweep(
     Parameters
     ----------
     designs : columns of equal length by field name (as `grid` and `sample` make them, or a DataFrame), of `Design`,
-        `Buyers` or `PaymentGateway`; or a list of `Design`. What they leave out is as in `design`, `buyers`, `gateway`.
-    demand, targets, prices, dt : the same for all rows. `demand` is a single scenario.
+        `Buyers` or `PaymentGateway`, which leave the rest to `design`, `buyers`, `gateway`; or a list of `Design`.
+    design, demand, buyers, gateway, targets, prices, dt : the same for all rows, so scalars. Defaults as in `simulate`.
     executor : any `concurrent.futures.Executor` (threads, processes, Dask's `Client.get_executor()`, ...) that plays
-        the chunks. Without one, they are played here, on all cores. Should its workers die, the rest is played here.
+        the chunks. Without one, they are played here, on all cores. Should it break, the rest is played here.
     chunk : designs in one job; memory grows with this and with the table, not with the number of designs at once.
-    progress : show a progress bar.
+    progress : show a progress bar, on stderr.
     store : a folder in which each finished chunk is kept. A sweep that was interrupted goes on from there when it is
-        called again with the same arguments.
+        called again with the same arguments. It does not notice a new version of this library: then, empty it.
 
     Returns
     -------
-    DataFrame : the given columns, then `arrived`, the ledger, `calls`, `max_queue`, `max_in_flight`, the measures of
-        `scorecard.measures`, and `all_met`.
+    DataFrame : the given columns (of a list, the fields that differ), then `arrived`, the ledger, `calls`, `max_queue`,
+        `max_in_flight`, the measures of `scorecard.measures`, and `all_met`.
+
+    Raises
+    ------
+    ParameterError : a name that is no field, a value out of bounds (with its row), columns of different lengths, no
+        designs, an array where all rows share one value. Nothing is played then.
 
     >>> table = sweep(grid(workers=[40, 160, 480]), progress=False)
     >>> table.paid.round().tolist()
@@ -110,89 +117,129 @@ def sweep(
     """
     import pandas as pd
 
-    columns = _columns(designs)
-    fixed = (design, demand, buyers, gateway, targets or Targets(), prices or Prices(), dt)
-    size = len(next(iter(columns.values())))
     if chunk < 1:
         raise ParameterError(f"chunk is {chunk}: must be at least 1; the default is {CHUNK}")
+    columns, design = _columns(designs, design)
+    world = World(design, demand, buyers, gateway, targets or Targets(), prices or Prices(), dt)
+    world.check(columns)
+    size = len(next(iter(columns.values())))
     jobs = [{name: column[i : i + chunk] for name, column in columns.items()} for i in range(0, size, chunk)]
     results: list[Any] = [None] * len(jobs)
     with _bar(size, progress) as bar:
-        for number, result in _results(jobs, fixed, executor, store):
+        for number, result in _results(jobs, world, executor, store):
             results[number] = result
             bar.update(len(result["arrived"]))
     frames = [pd.DataFrame({**job, **result}) for job, result in zip(jobs, results, strict=True)]
     return pd.concat(frames, ignore_index=True)
 
 
+@dataclass(frozen=True)
+class World:
+    """What is the same for all designs of a sweep."""
+
+    design: Design | None
+    demand: Demand | None
+    buyers: Buyers | None
+    gateway: PaymentGateway | None
+    targets: Targets
+    prices: Prices
+    dt: float
+
+    def parts(self, columns: Columns) -> dict[str, Any]:
+        """The arguments of `simulate`, with the columns in their places."""
+        parts: dict[str, Any] = {"design": self.design or Design(), "buyers": self.buyers or Buyers()}
+        parts["gateway"] = self.gateway or PaymentGateway()
+        for owner in parts:
+            mine = {name: column for name, column in columns.items() if _owner(name)[0] == owner}
+            parts[owner] = dataclasses.replace(parts[owner], **mine)
+        return {**parts, "demand": self.demand}
+
+    def check(self, columns: Columns) -> None:
+        """Raise what playing would raise, before anything is played: then, rows are counted over the whole table."""
+        shape = lay_out(self.design, self.demand, self.buyers, self.gateway).shape
+        money = [
+            getattr(part, field.name) for part in (self.targets, self.prices) for field in dataclasses.fields(part)
+        ]
+        if shape or any(np.ndim(value) for value in money):
+            raise ParameterError(
+                "an array is given for what all designs of a sweep share: must be scalars; make it a column of designs, or "
+                "sweep once per value"
+            )
+        self.parts(columns)
+
+
 def _results(
-    jobs: list[Columns], fixed: tuple[Any, ...], executor: Executor | None, store: str | Path | None
+    jobs: list[Columns], world: World, executor: Executor | None, store: str | Path | None
 ) -> Iterator[tuple[int, Any]]:
     """(number, result) of each job, as they finish: from the store, from the executor, or from here."""
-    kept = [_file(store, job, fixed) for job in jobs] if store is not None else []
-    todo = []
-    for number, job in enumerate(jobs):
-        if kept and kept[number].exists():
-            yield number, pickle.loads(kept[number].read_bytes())
-        else:
-            todo.append((number, job))
+    todo = dict(enumerate(jobs))
+    kept = {} if store is None else _files(Path(store), jobs, world)
+    for number, file in kept.items():
+        if file.exists():
+            del todo[number]
+            with np.load(file) as arrays:
+                yield number, dict(arrays)
 
     def keep(number: int, result: Any) -> tuple[int, Any]:
-        if kept:
+        del todo[number]
+        if number in kept:
             kept[number].parent.mkdir(parents=True, exist_ok=True)
             part = kept[number].with_suffix(".part")
-            part.write_bytes(pickle.dumps(result))
+            with part.open("wb") as file:
+                np.savez(file, **result)
             part.replace(kept[number])  # whole or not at all
         return number, result
 
-    if executor is not None and todo:
+    if executor is not None:
         waiting: dict[Future[Any], int] = {}
         try:
-            waiting = {executor.submit(_play, job, fixed, 1): number for number, job in todo}
-            for future in as_completed(list(waiting)):
-                number, result = keep(waiting[future], future.result())
-                todo = [entry for entry in todo if entry[0] != number]
-                yield number, result
-        except BrokenProcessPool:
-            pass  # its workers died: what they had finished is done, the rest is played here
+            for number, job in todo.items():
+                waiting[executor.submit(_play, job, world, 1)] = number
+            for future in as_completed(waiting):
+                yield keep(waiting[future], future.result())
+        except (BrokenExecutor, CancelledError):
+            pass  # its workers died, or it was shut down: what they had finished is done, the rest is played here
         finally:
             for future in waiting:
                 future.cancel()
-    for number, job in todo:
-        yield keep(number, _play(job, fixed, None))
+    for number, job in list(todo.items()):
+        yield keep(number, _play(job, world, None))
 
 
-def _play(columns: Columns, fixed: tuple[Any, ...], threads: int | None) -> dict[str, Any]:
+def _play(columns: Columns, world: World, threads: int | None) -> dict[str, Any]:
     """One job, wherever it runs."""
-    design, demand, buyers, gateway, targets, prices, dt = fixed
-    parts: dict[str, Any] = {"design": design or Design(), "buyers": buyers or Buyers()}
-    parts["gateway"] = gateway or PaymentGateway()
-    for owner in parts:
-        mine = {name: column for name, column in columns.items() if _owner(name)[0] == owner}
-        parts[owner] = dataclasses.replace(parts[owner], **mine)
-    outcome = simulate(**parts, demand=demand, dt=dt, record=False, threads=threads)
-    shape = outcome.shape
-    return {name: np.broadcast_to(value, shape) for name, value in summary(outcome, targets, prices).items()}
+    outcome = simulate(**world.parts(columns), dt=world.dt, record=False, threads=threads)
+    return {name: np.array(value) for name, value in summary(outcome, world.targets, world.prices).items()}
 
 
-def _columns(designs: Mapping[str, Any] | Sequence[Design]) -> Columns:
-    if isinstance(designs, Sequence):
-        if not designs or not all(isinstance(d, Design) for d in designs):
-            raise ParameterError("designs is a list that is empty, or not of Design: pass fs.Design(...) objects")
-        names = [row.name for row in parameters("design")]
-        designs = {name: [getattr(d, name) for d in designs] for name in names}
-        designs = {name: values for name, values in designs.items() if len(set(values)) > 1} or {
-            "workers": designs["workers"]
-        }
-    columns = {str(name): np.atleast_1d(np.asarray(designs[name], dtype=np.float64)) for name in designs}
-    lengths = {name: len(column) for name, column in columns.items()}
-    if not columns or len(set(lengths.values())) > 1 or 0 in lengths.values():
-        raise ParameterError(
-            f"designs has columns of lengths {lengths}: must be equal and above 0; use grid() or sample()"
-        )
-    for name in columns:
+def _columns(designs: Any, design: Design | None) -> tuple[Columns, Design | None]:
+    """Columns of numbers by field name, and the design with what they leave out."""
+    if not hasattr(designs, "keys"):  # neither a mapping nor a DataFrame
+        if not isinstance(designs, Sequence) or not designs or not all(isinstance(d, Design) for d in designs):
+            raise ParameterError(
+                "designs is empty, or neither columns nor a list of Design: pass grid(...), sample(...) or [Design(...), ...]"
+            )
+        if design is not None:
+            raise ParameterError("design is given beside a list of Design, which leave nothing to it; leave it out")
+        fields = {row.name: [getattr(d, row.name) for d in designs] for row in parameters("design")}
+        if any(np.ndim(value) for values in fields.values() for value in values):
+            raise ParameterError(
+                "a Design in the list has an array: must be one design each; pass columns by field name"
+            )
+        differing = {name: values for name, values in fields.items() if len(set(values)) > 1}
+        designs, design = differing or {"workers": fields["workers"]}, designs[0]
+    for name in designs:
         _owner(name)
-    return columns
+    try:
+        columns = {name: np.atleast_1d(np.asarray(designs[name], dtype=np.float64)) for name in designs}
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"designs has a column that is not of numbers: {error}; pass one number per row") from None
+    shapes = {name: column.shape for name, column in columns.items()}
+    if len(set(shapes.values())) != 1 or any(len(shape) > 1 or 0 in shape for shape in shapes.values()):
+        raise ParameterError(
+            f"designs has columns of shapes {shapes}: must be one row each, as long as the others and not empty; use grid() or sample()"
+        )
+    return columns, design
 
 
 def _owner(name: str) -> tuple[str, str]:
@@ -206,9 +253,26 @@ def _owner(name: str) -> tuple[str, str]:
     )
 
 
-def _file(store: str | Path, job: Columns, fixed: tuple[Any, ...]) -> Path:
-    """Where a job's result is kept: named by everything it depends on."""
-    return Path(store) / f"{hashlib.sha256(pickle.dumps((job, fixed))).hexdigest()[:24]}.chunk"
+def _files(store: Path, jobs: list[Columns], world: World) -> dict[int, Path]:
+    """Where each job's result is kept: named by everything it depends on."""
+    common = hashlib.sha256(repr(_plain(world)).encode())
+    files = {}
+    for number, job in enumerate(jobs):
+        name = common.copy()
+        name.update(repr(_plain(job)).encode())
+        files[number] = store / f"{name.hexdigest()[:24]}.npz"
+    return files
+
+
+def _plain(value: Any) -> Any:
+    """The value in Python's own types, whose repr is the same for equal values in any session (a pickle's is not)."""
+    if dataclasses.is_dataclass(value):
+        value = vars(value)
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return np.asarray(value).tolist()
 
 
 def _bar(size: int, progress: bool) -> Any:
