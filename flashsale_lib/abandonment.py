@@ -56,6 +56,9 @@ class ErlangA(Station):
         """Share of all arrivals who are served after at most `t` seconds in the queue (the service level).
 
         1 - served_within - wait_tail is the share who have given up by then. Broadcasts with the station.
+
+        >>> erlang_a(arrival_rate=2, service_rate=0.5, servers=4, patience=30).served_within([0, 10]).round(3).tolist()
+        [0.181, 0.91]
         """
         t = arrays(t=check(TIME, t), station=self.p_wait)[0]
         return plain(quietly(self._waits, t)[1])

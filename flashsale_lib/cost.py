@@ -22,7 +22,11 @@ RUNNING, FEE, LOST = "running", "fee", "lost"
 @documented("prices")
 @dataclass(frozen=True, eq=False)
 class Prices(Checked):
-    """A price list. The defaults are those of data/prices.csv, which gives source and date for each."""
+    """A price list. The defaults are those of data/prices.csv, which gives source and date for each.
+
+    >>> Prices(margin=0.3).margin
+    0.3
+    """
 
     machine_hour: Numeric = default("prices", "machine_hour")
     calls_per_machine: Numeric = default("prices", "calls_per_machine")
@@ -38,7 +42,15 @@ class Prices(Checked):
 
     @classmethod
     def from_csv(cls, path: str | Path) -> Prices:
-        """Prices from a CSV with the columns `name` and `price`, as data/prices.csv; what it leaves out is default."""
+        """Prices from a CSV with the columns `name` and `price`, as data/prices.csv; what it leaves out is default.
+
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "prices.csv")
+        ...     _ = path.write_text("name,price\\nmargin,0.3\\n")
+        ...     Prices.from_csv(path).margin
+        0.3
+        """
         try:
             lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError:

@@ -120,6 +120,13 @@ class Demand:
 
         Intervals must be equally long; the rate is constant within each, so `total` is the sum of the counts.
         Every fault of the file gets its own `ParameterError` naming the row as a spreadsheet numbers it (header = 1).
+
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "minutes.csv")
+        ...     _ = path.write_text("time,buyers\\n0,600\\n60,1200\\n")
+        ...     Demand.from_csv(path)([30, 90])
+        array([10., 20.])
         """
         try:
             with Path(path).open(encoding="utf-8-sig", newline="") as file:
@@ -172,7 +179,11 @@ class Demand:
         return hash((self.time.tobytes(), self.rate.tobytes()))
 
     def __call__(self, t: Any) -> Any:
-        """The arrival rate at the times `t` (any shape), in buyers/s; at a jump, the rate before it."""
+        """The arrival rate at the times `t` (any shape), in buyers/s; at a jump, the rate before it.
+
+        >>> Demand([0, 10], [0, 50])([5, 10, 11]).tolist()
+        [25.0, 50.0, 0.0]
+        """
         t = np.asarray(t, dtype=np.float64)
         i = np.clip(np.searchsorted(self.time, t, side="left"), 1, self.time.size - 1)
         left, right = self.time[i - 1], self.time[i]
@@ -203,13 +214,21 @@ class Demand:
 
     @property
     def total(self) -> Any:
-        """Buyers who arrive in the whole window."""
+        """Buyers who arrive in the whole window.
+
+        >>> Demand([0, 10], [0, 50]).total
+        250.0
+        """
         total = self._counts[..., -1]
         return float(total) if total.ndim == 0 else total
 
     @property
     def window(self) -> float:
-        """Length of the window in seconds."""
+        """Length of the window in seconds.
+
+        >>> Demand.drop().window
+        900.0
+        """
         return float(self.time[-1] - self.time[0])
 
     def scaled(self, k: Any) -> Demand:
@@ -227,6 +246,10 @@ class Demand:
         """Buyers arriving in each of N equal steps of at most `dt` seconds, and the exact length of a step.
 
         The counts are differences of `cumulative`, so no buyer is lost or gained whatever the step.
+
+        >>> counts, step = Demand([0, 10], [0, 50]).arrivals(4)
+        >>> counts.round(1).tolist(), round(step, 3)
+        ([27.8, 83.3, 138.9], 3.333)
         """
         return _arrivals(self, _scalar(parameter("simulation", "dt"), dt))
 

@@ -19,6 +19,7 @@ LEAST = 1e-15
 
 
 def row(name: str, symbol: str, unit: str, low: float, high: float, meaning: str, **more: bool) -> Parameter:
+    """An argument of the stations as a row of the parameter table, so that `check` can refuse it by name."""
     return Parameter("erlang", name, symbol, unit, max(1.0, low), low, high, meaning, Slider(0, 100), **more)
 
 
@@ -151,7 +152,11 @@ class Station:
     """Buyers served per second."""
 
     def wait_tail(self, t: Any) -> Any:
-        """Share of buyers let in who wait longer than `t` seconds (0 or more; broadcasts with the station)."""
+        """Share of buyers let in who wait longer than `t` seconds (0 or more; broadcasts with the station).
+
+        >>> mmc(arrival_rate=1, service_rate=0.5, servers=3).wait_tail([0, 2]).round(4).tolist()
+        [0.4444, 0.1635]
+        """
         t = arrays(t=check(TIME, t), station=self.p_wait)[0]
         return plain(quietly(self._tail, t))
 
@@ -159,6 +164,9 @@ class Station:
         """The time, in s, that a share `q` (0 to 1) of buyers let in wait at most; broadcasts with the station.
 
         0 where a share q need not wait. Infinite at q = 1 (except where nobody waits), and without a steady state.
+
+        >>> mmc(arrival_rate=1, service_rate=0.5, servers=3).wait_quantile([0.5, 0.9, 1]).round(3).tolist()
+        [0.0, 2.983, inf]
         """
         q = arrays(q=check(SHARE, q), station=self.p_wait)[0]
         return plain(quietly(self._quantile, q))

@@ -82,6 +82,11 @@ class Outcome:
     `dispatched`, `refused`, `timed_out` (calls/s), and the levels `queue`, `retry_queue`, `reload_pool` (buyers),
     `in_flight`, `waited_for` (calls), `tokens`, `response_time`, `wait`, `accept_latency` (s); of the front door's
     servers `door_load` (share) and `door_delay` (s); of the policies `workers_up`, `own_limit` (calls), `breaker`.
+
+    >>> from flashsale_lib import simulate
+    >>> outcome = simulate()
+    >>> round(outcome.paid), round(outcome.queue.max()) == round(outcome.max_queue)
+    (22482, True)
     """
 
     shape: tuple[int, ...]
@@ -143,7 +148,12 @@ class Outcome:
 
     @property
     def time(self) -> FloatArray:
-        """The instants of all series, in seconds, shape (steps + 1,)."""
+        """The instants of all series, in seconds, shape (steps + 1,).
+
+        >>> from flashsale_lib import simulate
+        >>> simulate().time[[0, 1, -1]].tolist()
+        [0.0, 0.25, 900.0]
+        """
         return self.start + self.dt * np.arange(self.steps + 1, dtype=np.float64)
 
     def __getattr__(self, name: str) -> Any:
@@ -156,7 +166,12 @@ class Outcome:
         return sorted({*super().__dir__(), *SERIES})
 
     def series(self, name: str) -> FloatArray:
-        """One series by name, shape (..., steps + 1); see `SERIES` for the names and their units."""
+        """One series by name, shape (..., steps + 1); see `SERIES` for the names and their units.
+
+        >>> from flashsale_lib import Design, simulate
+        >>> simulate(Design(workers=[40, 80])).series("queue").shape
+        (2, 3601)
+        """
         if name not in SERIES:
             raise ParameterError(f"series {name!r} is unknown: must be one of {', '.join(SERIES)}")
         if name == "accept_latency":
@@ -214,6 +229,11 @@ class Outcome:
         The rows of one scenario add up to `arrived`, to 1e-9 of it. For a batch, scenario axes `axis_0`, ... come
         first. At the end: columns `place`, `buyers`, `share` (of arrived), `meaning`. Over time: columns `time`,
         `arrived` and one per place.
+
+        >>> from flashsale_lib import simulate
+        >>> ledger = simulate().ledger()
+        >>> round(ledger["buyers"].sum()), round(float(ledger["share"].sum()), 9)
+        (33550, 1.0)
         """
         import pandas as pd
 
@@ -242,7 +262,13 @@ class Outcome:
         return pd.concat(frames, ignore_index=True)
 
     def frame(self) -> pd.DataFrame:
-        """All series, tidy: columns `time` and one per series; for a batch, scenario axes `axis_0`, ... first."""
+        """All series, tidy: columns `time` and one per series; for a batch, scenario axes `axis_0`, ... first.
+
+        >>> from flashsale_lib import simulate
+        >>> frame = simulate().frame()
+        >>> len(frame), list(frame.columns[:3])
+        (3601, ['time', 'arrivals', 'offered'])
+        """
         import pandas as pd
 
         flat = {name: self.series(name).reshape(-1, self.steps + 1) for name in SERIES}

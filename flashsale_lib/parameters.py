@@ -47,7 +47,11 @@ def parameter(owner: str, name: str) -> Parameter:
 
 
 def parameters(owner: str) -> Iterator[Parameter]:
-    """All rows of one owner (`demand`, `buyers`, `gateway`, `design` or `simulation`), in order."""
+    """All rows of one owner (`demand`, `buyers`, `gateway`, `design` or `simulation`), in order.
+
+    >>> [row.name for row in parameters("simulation")]
+    ['dt']
+    """
     if not any(row.owner == owner for row in TABLE):
         raise UnknownParameterError(_unknown(owner, owner, sorted({row.owner for row in TABLE})))
     return (row for row in TABLE if row.owner == owner)

@@ -15,7 +15,11 @@ from .usl import usl_peak, usl_response_time, usl_throughput
 @documented("buyers")
 @dataclass(frozen=True, eq=False)
 class Buyers(Checked):
-    """How buyers behave: how long they wait, and whether they come back when turned away."""
+    """How buyers behave: how long they wait, and whether they come back when turned away.
+
+    >>> Buyers(patience=[60, 600]).patience.tolist()
+    [60.0, 600.0]
+    """
 
     patience: Numeric = default("buyers", "patience")
     reload_probability: Numeric = default("buyers", "reload_probability")
@@ -98,19 +102,34 @@ class PaymentGateway(Checked):
         """The same gateway running at `health` (0 to 1) of its speed from `start` to `end` (s); chainable.
 
         Where brownouts overlap, their healths multiply. Health 0 is a gateway that answers nothing.
+
+        >>> PaymentGateway().brownout(300, 360, 0.2).brownout(350, 400, 0).brownouts[1].health
+        0.0
         """
         return dataclasses.replace(self, brownouts=(*self.brownouts, Brownout(start, end, health)))
 
     def response_time(self, calls: Numeric) -> Any:
-        """Seconds one call takes among `calls` in flight, while healthy."""
+        """Seconds one call takes among `calls` in flight, while healthy.
+
+        >>> PaymentGateway().response_time([1, 160, 800]).round(2).tolist()
+        [0.8, 1.85, 22.02]
+        """
         return usl_response_time(calls, self.service_time, self.contention, self.coherency)
 
     def throughput(self, calls: Numeric) -> Any:
-        """Calls completed per second with `calls` in flight, while healthy."""
+        """Calls completed per second with `calls` in flight, while healthy.
+
+        >>> PaymentGateway().throughput([1, 160, 800]).round(2).tolist()
+        [1.25, 86.57, 36.33]
+        """
         return usl_throughput(calls, self.service_time, self.contention, self.coherency)
 
     def peak(self) -> tuple[Any, Any]:
-        """The calls in flight N* at which throughput peaks, and that throughput in calls/s."""
+        """The calls in flight N* at which throughput peaks, and that throughput in calls/s.
+
+        >>> [round(x, 1) for x in PaymentGateway(contention=0.01, coherency=0.0006).peak()]
+        [40.6, 21.5]
+        """
         return usl_peak(self.service_time, self.contention, self.coherency)
 
 
@@ -165,5 +184,9 @@ class Design(Checked):
 
     @classmethod
     def naive(cls) -> Design:
-        """What one builds without this series: let everybody in, and plenty of workers to be safe."""
+        """What one builds without this series: let everybody in, and plenty of workers to be safe.
+
+        >>> Design.naive() == Design.unlimited(workers=800)
+        True
+        """
         return cls.unlimited(workers=800)

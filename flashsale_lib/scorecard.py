@@ -21,6 +21,9 @@ class Targets(Checked):
     """The five targets of a drop (the gateway's has two measures), and the share of buyers that must be served.
 
     They pull against each other: that is the lesson. Without the last one, selling nothing would be a perfect design.
+
+    >>> Targets(wait_p95=60).wait_p95
+    60.0
     """
 
     accept_p99: Numeric = default("targets", "accept_p99")

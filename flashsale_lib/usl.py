@@ -121,7 +121,12 @@ class UslFit:
         return float(usl_peak(1.0, self.contention, self.coherency)[1]) * self.throughput_of_one
 
     def predict(self, calls: Any) -> Any:
-        """The fitted throughput with `calls` in flight (0 to 1e9, any shape; scalar in, scalar out)."""
+        """The fitted throughput with `calls` in flight (0 to 1e9, any shape; scalar in, scalar out).
+
+        >>> calls = [1, 20, 60, 160, 400, 800]
+        >>> round(fit_usl(calls, usl_throughput(calls, 0.8, 0.002, 3.9e-5)).predict(240), 1)
+        80.8
+        """
         return usl_throughput(calls, 1.0, self.contention, self.coherency) * self.throughput_of_one
 
 

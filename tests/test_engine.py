@@ -83,7 +83,7 @@ def test_the_environment_can_forbid_compiling(monkeypatch, fresh):
 def test_functions_call_one_another_across_modules_and_can_be_replaced():
     pytest.importorskip("numba")
     functions = compile_functions(pieces, zeros=engine._array)
-    assert functions["zeros"](3).tolist() == [0, 0, 0]
+    assert functions["zeros"](3).tolist() == engine._array(3).tolist() == [0, 0, 0]
     assert pieces.zeros(3) == [0, 0, 0]
     wait = np.zeros(3)
     functions["fifo_wait"](np.zeros(3), np.zeros(3), 1.0, 0.0, 1.0, 1.0, wait)  # calls `zeros`

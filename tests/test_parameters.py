@@ -232,3 +232,42 @@ def test_masked_arrays_are_refused_because_a_mask_would_be_lost():
 def test_record_is_yes_or_no():
     with pytest.raises(fs.ParameterError, match="record is 'no': must be True or False"):
         fs.simulate(record="no")
+
+
+def test_brownouts_whose_shapes_do_not_broadcast_are_refused():
+    with pytest.raises(fs.ParameterError, match=r"\(start, end, health\) are \[\(2,\), \(3,\), \(\)\]: must broadcast"):
+        fs.PaymentGateway().brownout([1, 2], [3, 4, 5], 0.5)
+
+
+def test_ragged_rows_are_refused():
+    with pytest.raises(fs.ParameterError, match=r"design.workers is \[\[1, 2\], \[3\]\], a list: must be a number"):
+        fs.Design(workers=[[1, 2], [3]])
+
+
+def test_unknown_owners_and_rows_are_answered_with_the_known_ones():
+    with pytest.raises(fs.UnknownParameterError, match=r"desing: unknown name; did you mean design\? Known: buyers"):
+        fs.parameters("desing")
+    with pytest.raises(fs.UnknownParameterError, match=r"nobody.workers: .*; use one of these names Known: .*gateway"):
+        fs.parameter("nobody", "workers")
+
+
+def test_a_design_equals_no_other_kind_of_thing():
+    assert fs.Design() != fs.Buyers()
+    assert fs.Design() != "design"
+    assert fs.PaymentGateway().brownout(1, 2, 0.5) != fs.PaymentGateway()
+
+
+def test_a_label_is_the_name_in_plain_words_with_its_unit():
+    assert parameter("design", "queue_limit").label == "queue limit (buyers)"
+
+
+def test_a_demand_of_absurd_size_is_refused():
+    with pytest.raises(fs.ParameterError, match=r"must be within .*; check its unit"):
+        fs.Demand([0, 1e30], [1, 1])
+
+
+def test_one_step_not_several():
+    with pytest.raises(
+        fs.ParameterError, match=r"simulation.dt is an array of shape \(2,\): must be .*; pass one number"
+    ):
+        fs.simulate(dt=[0.1, 0.2])

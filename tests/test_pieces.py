@@ -194,3 +194,7 @@ def test_waits_are_where_the_equation_is_met(leave_rate):
                 fading, _ = quad(lambda s, end=end: math.exp(-leave_rate * (end - s)), a, b)
                 total += rate[i] * fading
         assert total == pytest.approx(queue[k] * math.exp(-leave_rate * wait[k]), abs=3e-6)  # slack: 1e-9 of 2,000
+
+
+def test_a_residue_of_rounding_waits_for_one_step_at_most():
+    assert waits([5e-10, 0.0, 0.0], [0.0, 0.0, 0.0]) == [1.0, 0.0, 0.0]
