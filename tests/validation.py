@@ -45,7 +45,7 @@ HEALING = "on the edge: chance decides whether it heals"
 CHANCE = "chance makes queues where the fluid has none"
 SPREAD = "short queue: chance spreads the waits, in the fluid all are alike"
 WAVERING = "the twin's door measures call times, the estimate wavers by 6 %, and the queue fills up to its highest"
-CUTS = "the twin measures call times, the estimate wavers, and the adaptive limit is cut more often"
+CUTS = "the twin measures call times and failures, the estimates waver, and the adaptive limit is cut more often"
 STUCK = "the twin never raises an adaptive limit that has fallen to 1"
 
 
