@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,8 +197,8 @@ def _results(
                 waiting[executor.submit(_play, job, world, 1)] = number
             for future in as_completed(waiting):
                 yield keep(waiting[future], future.result())
-        except (BrokenExecutor, CancelledError):
-            pass  # its workers died, or it was shut down: what they had finished is done, the rest is played here
+        except BrokenExecutor:
+            pass  # its workers died: what they had finished is done, the rest is played here
         finally:
             for future in waiting:
                 future.cancel()
