@@ -111,6 +111,8 @@ def test_a_promise_knows_of_every_other_limit_of_the_calls():
     ):
         outcome = play(unlimited(workers=20, max_wait=12, **limits), steady(100, 300))
         assert outcome.queue[200:] == pytest.approx(120, rel=1e-6), limits
+    refusing = play(unlimited(workers=20, max_wait=12), steady(200, 300), gateway=changed(PLAIN, call_limit=10))
+    assert refusing.queue[200:] == pytest.approx(120, rel=1e-6)
 
 
 # ---- stock -------------------------------------------------------------------------------------------------------
@@ -281,6 +283,15 @@ def test_it_closes_again_when_the_gateway_has_recovered():
     assert outcome.goodput[-200:] == pytest.approx(40, rel=0.01)
 
 
+def test_a_trial_is_judged_by_its_own_calls_alone():
+    """70 failures, of which the window still remembers 9 after pause and trial, next to 13 successes: it closes."""
+    gateway = changed(PLAIN, service_time=0.1).brownout(0, 11, 0)
+    outcome = play(unlimited(timeout=1.0, breaker_threshold=0.2, breaker_probe=2), steady(50, 60), gateway=gateway)
+    away = outcome.time[outcome.breaker > CLOSED]
+    assert 1 < away[0] < 2
+    assert away[-1] == away[0] + 10 + 10 - outcome.dt
+
+
 # ---- adaptive limit ----------------------------------------------------------------------------------------------
 
 
@@ -322,6 +333,11 @@ def test_the_limit_falls_to_one_call_while_calls_fail_and_grows_linearly_when_th
     # It waits for the first call (half of the limit must be in use), then grows by 3 a second.
     assert np.diff(growing.own_limit[8:]) == pytest.approx(3 * 0.25, rel=1e-9)
     assert growing.own_limit[-1] == pytest.approx(10 + 3 * 100, abs=3)
+
+
+def test_the_limit_stops_growing_when_less_than_half_of_it_is_used():
+    outcome = play(unlimited(workers=500, aimd_target=1e9, aimd_start=20, aimd_increase=2), steady(14, 100))
+    assert outcome.own_limit[-1] == pytest.approx(28, abs=0.5 + 2 * 0.25)  # 14 calls in flight, and one step of growth
 
 
 # ---- workers that must be called ---------------------------------------------------------------------------------

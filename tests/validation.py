@@ -275,10 +275,10 @@ def main(*names):
             sys.exit(f"no scenario is called {', '.join(sorted(unknown))}; see SCENARIOS, or pass table, or nothing")
         regenerate([scenario for scenario in SCENARIOS if not names or scenario.name in names])
     table = markdown(rows())
-    print(table)
     text = README.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     README.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
+    print(table)
 
 
 if __name__ == "__main__":
