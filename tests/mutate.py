@@ -1,0 +1,295 @@
+"""Mutation check: are the tests able to notice a wrong formula? `python tests/mutate.py [module ...]`
+
+Changes one operator, constant, comparison, condition or sign of the numbers floor at a time, in a copy of the project,
+and runs that module's tests. A mutant that no test notices has survived: either a test is missing, or the mutant is
+equivalent, which `EQUIVALENT` explains. Not a part of `make test`: it takes a quarter of an hour. Needs `os.fork`.
+"""
+
+import argparse
+import ast
+import copy
+import io
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAIN = {"pieces", "policies", "step"}
+"""Modules that are compiled: their mutants run as plain Python, or every one would wait for the compiler."""
+TESTS = {
+    "parameters": "test_parameters",
+    "demand": "test_demand",
+    "scenario": "test_parameters test_usl",
+    "usl": "test_usl test_usl_fit",
+    "fluid": "test_fluid",
+    "erlang": "test_erlang_reference test_erlang",
+    "erlang_kernels": "test_erlang_reference test_erlang",
+    "abandonment": "test_erlang_reference test_erlang",
+    "staffing": "test_erlang",
+    "pieces": "test_pieces test_limits",
+    "policies": "test_policy_laws",
+    "step": "test_limits test_policies test_ledger",
+    "compiler": "test_engine",
+    "engine": "test_engine test_outcome",
+    "drop": "test_parameters test_limits test_engine test_outcome",
+    "outcome": "test_outcome test_cost test_door",
+    "door": "test_door",
+    "quantiles": "test_quantiles",
+    "cost": "test_cost",
+    "scorecard": "test_scorecard",
+    "sweeps": "test_sweeps",
+    "retries": "test_retries",
+}
+"""The test files that must notice, quickest first; a module's own doctests come before them."""
+
+EQUIVALENT: dict[str, str] = {}
+"""Survivors that change nothing a test could see: "module: before -> after", and why."""
+
+SWAPPED = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
+    ast.FloorDiv: ast.Mult, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq, ast.And: ast.Or, ast.Or: ast.And, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr,
+}  # fmt: skip
+NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "floor": "ceil", "ceil": "floor"}
+UNTOUCHED = (ast.Raise, ast.JoinedStr, ast.arg, ast.Import, ast.ImportFrom)
+"""Messages, annotations and imports are no formulas, nor are the ends of a slider."""
+
+
+# ---- mutants -----------------------------------------------------------------------------------------------------
+
+
+def changes(node):
+    """Ways to spoil one node in place."""
+    if isinstance(node, ast.BinOp | ast.AugAssign | ast.BoolOp) and type(node.op) in SWAPPED:
+        yield lambda n: setattr(n, "op", SWAPPED[type(n.op)]())
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPPED:
+        yield lambda n: n.ops.__setitem__(0, SWAPPED[type(n.ops[0])]())
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield lambda n: setattr(n, "value", n.value + 1 if type(n.value) is int else n.value * 1.1 or 1.0)
+        if type(node.value) is int and node.value > 0:
+            yield lambda n: setattr(n, "value", n.value - 1)
+    if isinstance(node, ast.Name) and node.id in NAMES:
+        yield lambda n: setattr(n, "id", NAMES[n.id])
+    if isinstance(node, ast.Attribute) and node.attr in NAMES:
+        yield lambda n: setattr(n, "attr", NAMES[n.attr])
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield lambda n: setattr(n, "op", ast.UAdd())
+
+
+def sites(tree):
+    """(node, the statement or expression to show for it) wherever a formula may stand."""
+
+    def walk(node, shown):
+        if isinstance(node, UNTOUCHED) or getattr(getattr(node, "func", None), "id", None) == "Slider":
+            return
+        if isinstance(node, ast.stmt | ast.BinOp | ast.Compare | ast.Call):
+            shown = node
+        yield node, shown
+        for field, value in ast.iter_fields(node):
+            if field in ("annotation", "returns", "decorator_list", "type_params"):
+                continue
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                continue
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    yield from walk(child, shown)
+
+    yield from walk(tree, tree)
+
+
+def text(node):
+    """One line: of a compound statement, its head."""
+    return ast.unparse(node).split("\n")[0].strip().rstrip(":")
+
+
+def sample(module, most, seed):
+    """How many mutants there are, and up to `most` of them: always the same ones for one seed and one text.
+
+    Each is (line, before, after, spoiled source).
+    """
+    tree = ast.parse((ROOT / "flashsale_lib" / f"{module}.py").read_text(encoding="utf-8"))
+    every = [(i, way) for i, (node, _) in enumerate(sites(tree)) for way in range(len(list(changes(node))))]
+    return len(every), [
+        spoil(tree, i, way) for i, way in random.Random(f"{seed} {module}").sample(every, min(most, len(every)))
+    ]
+
+
+def spoil(tree, i, way):
+    spoiled = copy.deepcopy(tree)
+    node, shown = next(itertools.islice(sites(spoiled), i, None))
+    before = text(shown)
+    list(changes(node))[way](node)
+    ast.fix_missing_locations(spoiled)
+    return getattr(node, "lineno", 0), before, text(shown), ast.unparse(spoiled)
+
+
+# ---- running -----------------------------------------------------------------------------------------------------
+
+
+def workplace(folder):
+    """A copy of the project in which mutants may be put."""
+    skip = shutil.ignore_patterns("screenshots", "browser", "__pycache__")
+    for name in ("flashsale_lib", "tests", "data"):
+        shutil.copytree(ROOT / name, folder / name, ignore=skip)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "notebooks").symlink_to(ROOT / "notebooks")
+    return folder
+
+
+def serve():
+    """Runs pytest in forks of a process that has already imported whatever is slow to import. One line in, one out."""
+    import hypothesis
+    import numba
+    import pandas
+    import pytest
+    import scipy.integrate
+    import scipy.optimize
+    import scipy.stats
+    import tqdm.auto  # noqa: F401
+
+    folder = Path.cwd()
+    sys.path[:0] = [str(folder), str(folder / "tests")]
+    hypothesis.settings.register_profile("mutants", phases=[hypothesis.Phase.generate])  # no shrinking: it takes long
+    hypothesis.settings.load_profile("mutants")
+    del numba, pandas, scipy
+    for line in sys.stdin:
+        limit, compiled, *files = line.split()
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            silent = os.open(os.environ.get("MUTATE_LOG", os.devnull), os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            for stream in (0, 1, 2):
+                os.dup2(silent, stream)
+            os.environ["FLASHSALE_COMPILE"] = compiled
+            options = [
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:xdist",
+                "-p",
+                "no:cov",
+                "-W",
+                "ignore::pytest.PytestAssertRewriteWarning",
+            ]
+            os._exit(int(pytest.main([*options, *files])))
+        until, done = time.monotonic() + float(limit), 0
+        while not done and time.monotonic() < until:
+            done, status = os.waitpid(child, os.WNOHANG)
+            time.sleep(0.02)
+        if not done:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status) if done else "late", flush=True)
+
+
+class Worker:
+    """One copy of the project, and the process that runs tests there."""
+
+    def __init__(self, folder):
+        self.folder = workplace(folder)
+        environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).resolve()), "--serve"],
+            cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, module, source, limit):
+        """What pytest says with `source` as the module: 0 (nothing noticed), 1 and more, or "late"."""
+        path = self.folder / "flashsale_lib" / f"{module}.py"
+        kept, when = path.read_text(encoding="utf-8"), path.stat()
+        files = [f"flashsale_lib/{module}.py", *(f"tests/{name}.py" for name in TESTS[module].split())]
+        try:
+            if source is not None:
+                path.write_text(source, encoding="utf-8")
+            print(limit, 0 if module in PLAIN else 1, *files, file=self.process.stdin, flush=True)
+            return self.process.stdout.readline().strip()
+        finally:
+            path.write_text(kept, encoding="utf-8")
+            os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))  # as far as numba's cache is concerned, unchanged
+
+
+def check(modules, most, seed, jobs, out):
+    """Try them all; print a line per module and one per survivor. Returns how many survivors nobody explains."""
+    folder = Path(tempfile.mkdtemp(prefix="flashsale-mutants-"))
+    workers = Queue()
+    for i in range(jobs):
+        workers.put(Worker(folder / str(i)))
+    limits = {}
+
+    def one(module, source):
+        worker = workers.get()
+        try:
+            return worker.run(module, source, limits.get(module, 600))
+        finally:
+            workers.put(worker)
+
+    unexplained = caught_all = tried_all = explained_all = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        for module in modules:
+            start = time.monotonic()
+            if one(module, None) != "0":
+                print(f"{module}: its tests fail as it stands ({TESTS[module]})", file=out, flush=True)
+                unexplained += 1
+                continue
+            limits[module] = 10 + 4 * (time.monotonic() - start)
+            there, tried = sample(module, most, seed)
+            answers = list(pool.map(lambda mutant, m=module: one(m, mutant[3]), tried))
+            survived = [m for m, answer in zip(tried, answers, strict=True) if answer == "0"]
+            explained = [m for m in survived if f"{module}: {m[1]} -> {m[2]}" in EQUIVALENT]
+            caught = len(tried) - len(survived)
+            print(
+                f"{module:15} {caught:3} of {len(tried):3} caught ({caught / max(len(tried), 1):.0%}), of {there} possible; "
+                f"{len(explained)} of {len(survived)} survivors explained; {time.monotonic() - start:.0f} s",
+                file=out, flush=True,
+            )  # fmt: skip
+            for mutant in sorted(survived):
+                line, before, after, _ = mutant
+                why = EQUIVALENT.get(f"{module}: {before} -> {after}", "NOT EXPLAINED")
+                print(f"    {module}.py:{line}: {before} -> {after}\n        {why}", file=out, flush=True)
+            caught_all, tried_all = caught_all + caught, tried_all + len(tried)
+            explained_all, unexplained = explained_all + len(explained), unexplained + len(survived) - len(explained)
+    while not workers.empty():
+        worker = workers.get()
+        worker.process.stdin.close()
+        worker.process.wait()
+    shutil.rmtree(folder)
+    print(
+        f"{caught_all} of {tried_all} mutants caught ({caught_all / max(tried_all, 1):.1%}); of the others "
+        f"{explained_all} are equivalent and {unexplained} are not explained.",
+        file=out, flush=True,
+    )  # fmt: skip
+    return caught_all, tried_all - explained_all
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("modules", nargs="*", metavar="module", help=", ".join(TESTS))
+    parser.add_argument("--most", type=int, default=30, help="mutants per module")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        return serve()
+    out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", write_through=True)
+    caught, of = check(given.modules or list(TESTS), given.most, given.seed, given.jobs, out)
+    return caught < 0.95 * of
+
+
+if __name__ == "__main__":
+    sys.exit(main())
