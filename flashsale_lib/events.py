@@ -23,11 +23,12 @@ Process = Generator[simpy.Event, Any, Any]
 class Intent:
     """One buyer's wish to buy: when it joined, how often it was tried, whether its buyer is still there."""
 
-    __slots__ = ("attempts", "late_success", "let_in", "present", "turn")
+    __slots__ = ("attempts", "began", "late_success", "let_in", "present", "turn")
 
     def __init__(self, now: float) -> None:
         self.let_in = now
         self.attempts = 0
+        self.began = 0.0
         self.present = True
         self.turn: simpy.Event | None = None
         self.late_success: float | None = None  # when the call began that succeeds after we gave up on it
@@ -139,7 +140,7 @@ class Events:
             if answer == "declined":
                 return "declined"
             if intent.attempts >= self.p.attempts or not self._may_retry():
-                self.count["orphan_charges"] += intent.late_success is not None
+                self.count["orphan_charges"] += intent.late_success == intent.began
                 return "dead_lettered"
             self.count["retries"] += 1
             self.count["recovering"] += 1
@@ -190,7 +191,7 @@ class Events:
     def _room(self) -> bool:
         p = self.p
         sold = self.count["paid"] + self.count["paid_late"]
-        if sold + self.inside >= p.stock * (1.0 + p.overbooking):
+        if self.inside >= (p.stock - sold) * (1.0 + p.overbooking):
             return False
         limit = p.queue_limit
         if p.max_wait < math.inf:
@@ -218,7 +219,7 @@ class Events:
         return float(min(p.workers, p.warm_workers + (p.scale_rate * up if up > 0 else 0.0), self.own_limit))
 
     def _free(self) -> bool:
-        if self.waiting or self.busy >= math.floor(self._workers() + 1e-9):
+        if self.waiting or self.busy + 1 > self._workers() + 1e-9:
             return False
         return self.breaker != "open" and self.env.now >= self.next_dispatch
 
@@ -228,7 +229,7 @@ class Events:
             if self.line[0].turn is None or (self.p.skip_stale and not self.line[0].present):
                 self.line.popleft()  # withdrawn
                 continue
-            if self.busy >= math.floor(self._workers() + 1e-9):
+            if self.busy + 1 > self._workers() + 1e-9:
                 if self._workers() < self.p.workers:
                     self._wake_at(self.env.now + 0.1)  # more may come up, or be allowed, in a moment
                 return
@@ -276,6 +277,7 @@ class Events:
     def _call(self, intent: Intent) -> Process:
         p, began = self.p, self.env.now
         intent.attempts += 1
+        intent.began = began
         self.count["calls"] += 1
         if intent.late_success is not None and began - intent.late_success > p.idempotency_lifetime:
             self.count["double_charges"] += 1
@@ -368,7 +370,7 @@ class Events:
             if now - self.cut_at >= self.call_time:
                 self.own_limit = max(1.0, self.own_limit * p.aimd_cut)
                 self.cut_at = now
-        elif self.busy > 0.5 * self.own_limit:
+        elif self.busy + 1 > 0.5 * self.own_limit:  # the call that ends now was in use, too
             self.own_limit = min(p.workers, self.own_limit + p.aimd_increase * (now - self.adapted_at))
         self.adapted_at = now
 

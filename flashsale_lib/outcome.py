@@ -131,7 +131,7 @@ class Outcome:
     )
     orphan_charges = property(
         lambda self: self._total(step.ORPHAN_CHARGES),
-        doc="Calls that succeeded after we had given up on them for good: charged, and no order. An expected number.",
+        doc="Last attempts that succeeded after we had given up on them: charged, and no order. An expected number.",
     )
     worker_seconds = property(
         lambda self: self._total(step.BILLED), doc="Worker-seconds paid for, warm-up included; busy ones if unlimited."

@@ -49,11 +49,11 @@ def queue_room(queue_left, settles, outflow, workers, release_rate, p):
 
 
 def stock_room(sold, in_the_system, p):
-    """Buyers that may still be let in before stock is spoken for: stock*(1 + overbooking) - sold - in the system.
+    """Buyers that may still be let in before stock is spoken for: (stock - sold)*(1 + overbooking) - in the system.
 
     `overbooking` makes room for those who are let in and do not buy: declined cards, lost patience.
     """
-    return max(0.0, p.stock * (1.0 + p.overbooking) - sold - in_the_system)
+    return max(0.0, (p.stock - sold) * (1.0 + p.overbooking) - in_the_system)
 
 
 def workers_called(now, called_at, delay, p):
@@ -95,10 +95,9 @@ def breaker_next(state, until, failed, ended, now, p):
     return state, until
 
 
-def key_expired(pause, queued, drain_rate, p):
+def key_expired(pause, wait, p):
     """Probability that a retry comes after the idempotency key is forgotten: an exponential pause, then the queue."""
-    waited = queued / drain_rate if drain_rate > 0.0 else 0.0
-    left = p.idempotency_lifetime - waited
+    left = p.idempotency_lifetime - wait
     if left <= 0.0:
         return 1.0
     if pause <= 0.0 or left == math.inf:

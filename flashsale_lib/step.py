@@ -147,17 +147,9 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         for i in range(FIELDS):
             series[i, 0] = book[i]
     for k in range(steps):
-        # 1. The gateway's speed, at the calls in flight expected in the middle of the step.
-        middle = in_flight + 0.5 * (in_flight - in_flight_before)
-        middle = min(max(middle, 0.0), p.call_limit)
-        health = mean_health(k * dt, dt, starts, ends, healths)
-        completion_rate = health / response_time(middle, p.service_time, p.contention, p.coherency)
-        abandon_rate = timeout_hazard(completion_rate, p.timeout)
-        release_rate = completion_rate + abandon_rate
-        call_stays, call_settles = relax(release_rate, dt)
-        work_stays, work_settles = relax(completion_rate, dt)
-
+        # 1. What the policies allow in this step.
         now = k * dt
+        released = False  # the breaker closes in this step
         if queued > p.scale_queue:
             called_at = min(called_at, now)
         if scaling:
@@ -168,11 +160,24 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
             changed, breaker_until = breaker_next(breaker, breaker_until, recent_failed, recent_ended, now, p)
             if changed == TRYING and breaker == OPEN:
                 recent_failed, recent_ended = 0.0, 0.0
+            released = changed == CLOSED and breaker != CLOSED
             breaker = changed
             if breaker != CLOSED:
                 dispatch_limit = min(dispatch_limit, p.breaker_probe if breaker == TRYING else 0.0)
 
-        # 2. Who comes back: buyers from reloading, intents from recovery.
+        # 2. The gateway's speed, at the calls in flight expected in the middle of the step.
+        middle = in_flight + 0.5 * (in_flight - in_flight_before)
+        if released:  # the breaker has just closed: every free worker starts a call at once
+            middle = in_flight + min(queued, max(0.0, min(workers, own_limit) - waited_for - in_refusal))
+        middle = min(max(middle, 0.0), p.call_limit)
+        health = mean_health(k * dt, dt, starts, ends, healths)
+        completion_rate = health / response_time(middle, p.service_time, p.contention, p.coherency)
+        abandon_rate = timeout_hazard(completion_rate, p.timeout)
+        release_rate = completion_rate + abandon_rate
+        call_stays, call_settles = relax(release_rate, dt)
+        work_stays, work_settles = relax(completion_rate, dt)
+
+        # 3. Who comes back: buyers from reloading, intents from recovery.
         returning = reloading * (1.0 - reload_stays) + reloaded_late
         recovered = 0.0
         recovered_present = 0.0
@@ -183,7 +188,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
             if who == 0:
                 recovered_present = recovered
 
-        # 3. The front door: tokens, and room in the queue. Rates are per second.
+        # 4. The front door: tokens, and room in the queue. Rates are per second.
         free = min(workers, own_limit) - waited_for * call_stays - in_refusal * refusal_stays
         room = max(0.0, (p.call_limit - in_flight * work_stays) / work_settles)
         taken, refusable = call_capacity(free, room, call_settles, refusal_settles, dispatch_limit)
@@ -217,7 +222,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         reloaded_late = again - again / dt * reload_settles
         book[TURNED_AWAY] += turned_away - again
 
-        # 4. Dispatch: as many calls as there are intents to make and workers to make them.
+        # 5. Dispatch: as many calls as there are intents to make and workers to make them.
         joiners = admitted * dt + recovered
         supply = queue_left / queue_settles + joiners / dt
         dispatched = min(taken + refusable, supply)
@@ -241,7 +246,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
             waited = max(0.0, (k + 0.5 - head - into) * dt)
             present = (1.0 - left_path[head]) * math.exp(-waited / p.patience)
 
-        # 5. Every compartment, exactly; every buyer who leaves one is booked where it goes.
+        # 6. Every compartment, exactly; every buyer who leaves one is booked where it goes.
         queued = 0.0
         waited_for = 0.0
         in_refusal = 0.0
@@ -304,8 +309,9 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
                     book[DEAD_LETTERED] += failed - retried
                     book[ORPHAN_CHARGES] += charged_late * (1.0 - retry_share)
                     if forgetful and charged_late > 0.0:
-                        forgotten = key_expired(p.backoff * 2.0**j, queue_path[k], drain_rate, p)
-                        book[DOUBLE_CHARGES] += charged_late * retry_share * forgotten
+                        wait = queue_path[k] / drain_rate if drain_rate > 0.0 else 0.0
+                        made = retry_share * math.exp(-leave_rate * wait)  # unless the buyer leaves the queue first
+                        book[DOUBLE_CHARGES] += charged_late * made * key_expired(p.backoff * 2.0**j, wait, p)
                     failed = retried
                     resting = failed / dt * backoff_settles[j + 1]
                     recovering[i + 1] += resting
@@ -318,7 +324,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         in_flight_before = in_flight
         in_flight = max(waited_for, in_flight * work_stays + taken * work_settles)
 
-        # 6. What the policies learn from this step.
+        # 7. What the policies learn from this step.
         if learning:
             recent_failed = recent_failed * recent_stays + failed_now
             recent_ended = recent_ended * recent_stays + ended_now
@@ -333,7 +339,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
             wanted = retried_now / retry_share if retry_share > 0.0 else failed_now
             retry_share = (retry_tokens + earned) / wanted if wanted > retry_tokens + earned else 1.0
 
-        # 7. Book-keeping.
+        # 8. Book-keeping.
         queue_path[k + 1] = queued
         book[ARRIVED] += arrivals[k]
         book[OFFERED] += offered * dt
@@ -365,11 +371,11 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
 
     for i in range(FIELDS):
         totals[i] = book[i]
-    wait = zeros(steps + 1)
-    fifo_wait(queue_path, dispatched_path, dt, leave_rate, queue_stays, queue_settles, wait)
+    wait_path = zeros(steps + 1)
+    fifo_wait(queue_path, dispatched_path, dt, leave_rate, queue_stays, queue_settles, wait_path)
     counts = zeros(len(waits))
     for k in range(steps):
-        waited = 0.5 * (wait[k] + wait[k + 1])
+        waited = 0.5 * (wait_path[k] + wait_path[k + 1])
         counts[wait_bin(waited, edges, growth)] += admitted_path[k] * math.exp(-waited / p.patience)
     for i in range(len(waits)):
         waits[i] = counts[i]
@@ -378,4 +384,4 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         accepts[i] = answered[i]
     if recording:
         for k in range(steps + 1):
-            series[FIELDS, k] = wait[k]
+            series[FIELDS, k] = wait_path[k]

@@ -145,7 +145,7 @@ TABLE: tuple[Parameter, ...] = (
               "what there is to sell: the door closes when it is spoken for",
               Slider(100, 100_000, 10, log=True, unlimited=True), unlimited=True),
     Parameter("design", "overbooking", "o", "share", 0.0, 0.0, 10.0,
-              "how many more buyers than stock are let in, for those who will not buy", Slider(0, 1, 0.05)),
+              "how many more buyers are let in than stock is left, for those who will not buy", Slider(0, 1, 0.05)),
     Parameter("design", "retry_budget", "ρ", "share", INF, 0.0, HUGE,
               "retries allowed per successful call, on top of a reserve of 100",
               Slider(0.01, 10, 10, log=True, unlimited=True), unlimited=True),

@@ -41,10 +41,10 @@ class TwinOutcome:
     in_flight: FloatArray = field(repr=False)
 
     def __getattr__(self, name: str) -> float:
-        try:
-            return self.__dict__["totals"][name]  # type: ignore[no-any-return]
-        except KeyError:
-            raise AttributeError(f"a TwinOutcome has no {name!r}; its totals are {', '.join(self.totals)}") from None
+        totals: dict[str, float] = self.__dict__.get("totals", {})  # empty while unpickling
+        if name not in totals:
+            raise AttributeError(f"a TwinOutcome has no {name!r}; its totals are {', '.join(totals)}")
+        return totals[name]
 
     def wait_quantile(self, q: float) -> float:
         """The time in the queue that a share `q` waited at most, s; NaN where nobody waited."""

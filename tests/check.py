@@ -32,7 +32,7 @@ CHECKS = {
     "lint": ("-m", "ruff", "check", "."),
     "format": ("-m", "ruff", "format", "--check", "."),
     "types": ("-m", "mypy"),
-    "tests": (*PYTEST, "-n", "2", "--ignore=tests/browser"),
+    "tests": (*PYTEST, "-n", "2", "--cov", "--ignore=tests/browser"),
     "notebooks": (*PYTEST, *NBVAL, "-W", "default", "-n", "2", "--dist", "loadfile", "notebooks/"),
     "browser": (*PYTEST, "tests/browser"),
 }

@@ -144,7 +144,8 @@ def test_never_more_is_sold_than_stock_and_overbooking(overbooking, skip_stale, 
     sold = outcome.recorded[0][step.PAID] + outcome.recorded[0][step.PAID_LATE]
     assert sold.max() <= 3000 * (1 + overbooking) * (1 + 1e-12)
     if seconds_per_call < 1:
-        assert sold[-1] == pytest.approx(3000 * (1 + overbooking), rel=1e-3)  # demand outlasts the stock
+        # Demand outlasts the stock: all is sold, and not more than those of the first rush who buy (92 % do, at most).
+        assert 3000 * (1 - 1e-3) <= sold[-1] <= max(3000, 3000 * (1 + overbooking) * 0.92)
 
 
 def test_overbooking_by_the_share_of_declines_sells_just_the_stock_in_one_rush():

@@ -6,7 +6,7 @@ Whether it agrees with the engine is another file's business (validation.py).
 import copy
 import math
 import pickle
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
@@ -28,12 +28,6 @@ WORLDS = {
     "late charges": dict(design=fs.Design.unlimited(workers=5, skip_stale=False), demand=steady(20, 60),
                          buyers=fs.Buyers(patience=10)),
 }  # fmt: skip
-
-UNPICKLED = pytest.mark.xfail(
-    raises=(RecursionError, BrokenExecutor),
-    reason="TwinOutcome.__getattr__ asks for `totals` before there are any: pickle and copy recurse",
-)
-UNLIMITED = pytest.mark.xfail(raises=OverflowError, reason="Events takes the floor of infinitely many workers")
 
 
 def same(one, two):
@@ -65,7 +59,7 @@ def test_no_replications_are_refused(replications):
         fs.twin(**SMALL, replications=replications)
 
 
-@pytest.mark.parametrize("kind", ["threads", pytest.param("processes", marks=UNPICKLED)])
+@pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_an_executor_changes_nothing(kind):
     here = fs.twin(**SMALL, seed=2, replications=4)
     pool = ThreadPoolExecutor(2) if kind == "threads" else ProcessPoolExecutor(2, mp_context=get_context("spawn"))
@@ -153,7 +147,6 @@ def test_an_unknown_total_is_named():
         _ = outcome.sold
 
 
-@UNPICKLED
 def test_an_outcome_survives_pickling():
     outcome = fs.twin(**SMALL)
     same(pickle.loads(pickle.dumps(outcome)), outcome)
@@ -190,7 +183,6 @@ def test_everybody_pays_at_a_gateway_that_answers_at_once():
     assert outcome.waits.tolist() == [0] * n
 
 
-@UNLIMITED
 def test_workers_without_a_limit():
     outcome = fs.twin(changed(OPEN, workers=INF), buyers=STEADFAST, **CROWD)
     same(outcome, fs.twin(OPEN, buyers=STEADFAST, **CROWD))
