@@ -104,6 +104,11 @@ def test_one_kind_of_call_by_hand():
     )
 
 
+def test_the_last_ones_wait_longest_even_where_most_wait_for_nothing():
+    got = calls([9.0, 1.0], [0.0, 1000.0], [1.0, 1.0], timeout=1.0, error_time=0.01, q=[0.5, 0.89, 0.95])
+    assert got == pytest.approx([-math.log(1 - 5 / 9), 1.0, 1000 + math.log(2)], rel=1e-9)
+
+
 def test_weights_of_nobody_count_for_nothing():
     assert np.isnan(calls([0.0, 0.0], [1.0, 2.0], [1.0, 1.0])).all()
     one = calls([2.0, 0.0], [5.0, 1e6], [2.0, 1e6])
