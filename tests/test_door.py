@@ -158,6 +158,13 @@ def test_quantiles_of_one_load_and_of_a_mixture_invert_the_tail():
     assert 1 - 0.75 * tail(got, 20) - 0.25 * tail(got, 180) == pytest.approx(Q, abs=1e-6)
 
 
+def test_the_search_reaches_the_slowest_answers():
+    """One server at a load of 0.99: one in 10,000 waits 900 service times."""
+    (got,) = quantiles(met([(LOAD_BINS - 1, 1)]), c=1.0, q=np.array([0.5, 0.9999]))
+    assert got[1] > 800 * 0.02
+    assert tail(got, LOAD_BINS - 1, c=1.0) == pytest.approx([0.5, 1e-4], rel=1e-4)
+
+
 def test_refusals_are_answered_in_their_own_time():
     """A third is let in; a refusal takes half the work. They wait for the mean request: (1/3 + 2/3 * 0.5) * 0.02."""
     (got,) = quantiles(met([(150, 1)]), refusal=0.5, admitted=1 / 3)
