@@ -56,6 +56,22 @@ def test_plain_and_compiled_totals_and_series_agree():
     assert fast.accepts.sum() == pytest.approx(plain.accepts.sum(), rel=1e-6)  # kept in half the precision
 
 
+def test_plain_and_compiled_policies_agree():
+    """Each policy acts: the breaker opens in the brownout and closes after it, the limit falls, more workers come."""
+    pytest.importorskip("numba")
+    design = fs.Design(
+        workers=60, timeout=2, backoff=1, breaker_threshold=0.3, breaker_window=3, breaker_pause=3, breaker_probe=5,
+        aimd_target=1.5, aimd_start=40, warm_workers=20, scale_at=10, scale_delay=5, scale_rate=4, retry_budget=0.3,
+        stock=2000, max_wait=20, admit_rate=60, idempotency_lifetime=3,
+    )  # fmt: skip
+    gateway = fs.PaymentGateway().brownout(15, 25, 0.02)
+    fast, plain = (fs.simulate(design, demand=DEMAND, gateway=gateway, compiled=c) for c in (True, False))
+    assert {0.0, 0.5, 1.0} == set(plain.breaker) and plain.breaker[-1] == 0.0
+    assert plain.own_limit.min() < 20 and plain.workers_up.max() == 60
+    assert plain.double_charges > 0
+    assert fast.recorded == pytest.approx(plain.recorded, rel=1e-9, abs=1e-9)
+
+
 def test_without_numba_the_same_numbers_come_slower(monkeypatch, fresh):
     expected = totals()
     no_numba(monkeypatch)
