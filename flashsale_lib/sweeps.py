@@ -29,25 +29,35 @@ CHUNK = 250
 Columns = dict[str, FloatArray]
 
 
-def grid(**values: Sequence[float]) -> Columns:
-    """Every combination of the given values, as columns.
+def grid(**values: Any) -> pd.DataFrame:
+    """Every combination of the given values, one row each, the last name changing fastest.
 
-    >>> grid(workers=[80, 160], attempts=[1, 3])["workers"].tolist()
+    >>> grid(workers=[80, 160], attempts=[1, 3]).workers.tolist()
     [80.0, 80.0, 160.0, 160.0]
     """
-    axes = np.meshgrid(*values.values(), indexing="ij")
-    return {name: axis.ravel().astype(np.float64) for name, axis in zip(values, axes, strict=True)}
+    import pandas as pd
+
+    try:
+        axes = [np.asarray(value, dtype=np.float64) for value in values.values()]
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            f"the grid has a value that is not a number: {error}; pass numbers by field name"
+        ) from None
+    crossed = np.meshgrid(*axes, indexing="ij")
+    return pd.DataFrame({name: axis.ravel() for name, axis in zip(values, crossed, strict=True)})
 
 
-def sample(n: int, seed: int = 0, **ranges: tuple[float, float]) -> Columns:
-    """`n` random designs: each named field between two bounds, evenly, or evenly in the logarithm where its slider is.
+def sample(n: int, seed: int = 0, **ranges: tuple[float, float]) -> pd.DataFrame:
+    """`n` random designs, one row each: each named field between two bounds, evenly, or evenly in the logarithm where its slider is.
 
     Whole numbers and flags are rounded. The same seed gives the same designs.
 
     >>> designs = sample(3, workers=(10, 800), queue_limit=(100, 20_000))
-    >>> sorted(designs), len(designs["workers"])
+    >>> sorted(designs), len(designs)
     (['queue_limit', 'workers'], 3)
     """
+    import pandas as pd
+
     if n < 1:
         raise ParameterError(f"n is {n}: must be at least 1; ask for one design or more")
     random = np.random.default_rng(seed)
@@ -62,7 +72,7 @@ def sample(n: int, seed: int = 0, **ranges: tuple[float, float]) -> Columns:
         drawn = random.random(n)
         column = low * (high / low) ** drawn if row.slider.log else low + (high - low) * drawn
         columns[name] = np.round(column) if row.whole or row.flag else column
-    return columns
+    return pd.DataFrame(columns)
 
 
 def summary(outcome: Outcome, targets: Targets, prices: Prices) -> dict[str, Any]:
@@ -91,8 +101,9 @@ def sweep(
 
     Parameters
     ----------
-    designs : columns of equal length by field name (as `grid` and `sample` make them, or a DataFrame), of `Design`,
-        `Buyers` or `PaymentGateway`, which leave the rest to `design`, `buyers`, `gateway`; or a list of `Design`.
+    designs : a dict of values by field name, of `Design`, `Buyers` or `PaymentGateway`: every combination is played.
+        Or a DataFrame with such columns, as `sample` makes it: every row is. Or a list of `Design`. What they leave
+        out is as in `design`, `buyers`, `gateway`.
     design, demand, buyers, gateway, targets, prices, dt : the same for all rows, so scalars. Defaults as in `simulate`.
     executor : any `concurrent.futures.Executor` (threads, processes, Dask's `Client.get_executor()`, ...) that plays
         the chunks. Without one, they are played here, on all cores. Should it break, the rest is played here.
@@ -111,7 +122,7 @@ def sweep(
     ParameterError : a name that is no field, a value out of bounds (with its row), columns of different lengths, no
         designs, an array where all rows share one value. Nothing is played then.
 
-    >>> table = sweep(grid(workers=[40, 160, 480]), progress=False)
+    >>> table = sweep({"workers": [40, 160, 480]}, progress=False)
     >>> table.paid.round().tolist()
     [17086.0, 22492.0, 4957.0]
     """
@@ -214,10 +225,12 @@ def _play(columns: Columns, world: World, threads: int | None) -> dict[str, Any]
 
 def _columns(designs: Any, design: Design | None) -> tuple[Columns, Design | None]:
     """Columns of numbers by field name, and the design with what they leave out."""
-    if not hasattr(designs, "keys"):  # neither a mapping nor a DataFrame
+    if isinstance(designs, Mapping):
+        designs = grid(**designs)
+    elif not hasattr(designs, "columns"):  # nor a DataFrame
         if not isinstance(designs, Sequence) or not designs or not all(isinstance(d, Design) for d in designs):
             raise ParameterError(
-                "designs is empty, or neither columns nor a list of Design: pass grid(...), sample(...) or [Design(...), ...]"
+                "designs is empty, or neither columns nor a list of Design: pass a dict of values, sample(...) or [Design(...), ...]"
             )
         if design is not None:
             raise ParameterError("design is given beside a list of Design, which leave nothing to it; leave it out")
@@ -231,14 +244,11 @@ def _columns(designs: Any, design: Design | None) -> tuple[Columns, Design | Non
     for name in designs:
         _owner(name)
     try:
-        columns = {name: np.atleast_1d(np.asarray(designs[name], dtype=np.float64)) for name in designs}
+        columns = {name: np.asarray(designs[name], dtype=np.float64) for name in designs}
     except (TypeError, ValueError) as error:
         raise ParameterError(f"designs has a column that is not of numbers: {error}; pass one number per row") from None
-    shapes = {name: column.shape for name, column in columns.items()}
-    if len(set(shapes.values())) != 1 or any(len(shape) > 1 or 0 in shape for shape in shapes.values()):
-        raise ParameterError(
-            f"designs has columns of shapes {shapes}: must be one row each, as long as the others and not empty; use grid() or sample()"
-        )
+    if not all(column.size for column in columns.values()) or not columns:
+        raise ParameterError(f"designs has no rows under {list(columns)}: must hold at least one design; give values")
     return columns, design
 
 

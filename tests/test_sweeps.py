@@ -107,14 +107,22 @@ def client(tmp_path_factory):
 
 def test_a_grid_is_every_combination():
     columns = fs.grid(workers=[80, 160], attempts=(1, 2, 3), timeout=np.array([5.0, INF]))
-    rows = list(zip(*columns.values(), strict=True))
+    rows = list(columns.itertuples(index=False, name=None))
     assert list(columns) == ["workers", "attempts", "timeout"]
     assert rows == [(w, a, t) for w in (80, 160) for a in (1, 2, 3) for t in (5, INF)], "the last one changes first"
-    assert all(column.dtype == np.float64 for column in columns.values())
+    assert (columns.dtypes == np.float64).all()
     assert fs.grid(workers=80, attempts=[1, 3])["workers"].tolist() == [80, 80], (
         "a single value may go without brackets"
     )
-    assert len(fs.grid(workers=[])["workers"]) == 0 and fs.grid() == {}
+    assert len(fs.grid(workers=[])) == 0 and fs.grid().empty
+    with pytest.raises(fs.ParameterError, match=r"the grid has a value that is not a number: .*'many'"):
+        fs.grid(workers=["many"])
+
+
+def test_a_dict_is_played_in_every_combination():
+    """The contract: a product grid."""
+    table = fs.sweep(dict(workers=[80, 160], attempts=[1, 3, 5]), **QUICK)
+    assert table[["workers", "attempts"]].equals(fs.grid(workers=[80, 160], attempts=[1, 3, 5]))
 
 
 def test_a_sample_is_seeded():
@@ -255,11 +263,16 @@ def test_what_the_columns_leave_out_is_given_once():
 @pytest.mark.parametrize(
     ("designs", "message"),
     [
-        ({}, r"designs has columns of shapes {}: .* use grid\(\) or sample\(\)"),
-        (dict(workers=[]), r"{'workers': \(0,\)}.* not empty"),
-        (dict(workers=[1, 2], attempts=[1]), r"{'workers': \(2,\), 'attempts': \(1,\)}.* as long as the others"),
-        (dict(workers=[[1, 2]]), r"{'workers': \(1, 2\)}: must be one row each"),
-        (dict(workers=["many"]), "a column that is not of numbers: could not convert string to float: 'many'"),
+        ({}, r"designs has no rows under \[\]"),
+        (dict(workers=[]), r"designs has no rows under \['workers'\]: must hold"),
+        (
+            dict(workers=["many"]),
+            "the grid has a value that is not a number: could not convert string to float: 'many'",
+        ),
+        (
+            pd.DataFrame({"workers": ["many"]}),
+            "a column that is not of numbers: could not convert string to float: 'many'",
+        ),
         (dict(wokers=[1]), "'wokers' is no field of Design, Buyers or PaymentGateway"),
         (dict(brownouts=[1]), "'brownouts' is no field"),
         (pd.DataFrame({"workers": [1], "name": ["small"]}), "'name' is no field"),
