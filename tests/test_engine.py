@@ -11,7 +11,7 @@ import pytest
 from helpers import TOTALS, steady
 
 import flashsale_lib as fs
-from flashsale_lib import compiler, engine, pieces, policies, step
+from flashsale_lib import compiler, drop, engine, pieces, policies, step
 from flashsale_lib.compiler import compile_functions
 from flashsale_lib.step import run_many as plain_step
 
@@ -233,3 +233,16 @@ def test_wait_bins_reach_from_nothing_to_the_window_in_even_steps(window):
 
 def test_no_limit_is_shown_as_zero():
     assert (step.finite(np.inf), step.finite(7.0)) == (0.0, 7.0)
+
+
+@pytest.mark.parametrize("record", [True, False])
+def test_the_memory_that_is_refused_is_what_the_arrays_take(monkeypatch, record):
+    design = fs.Design(workers=np.linspace(20, 200, 7))
+    outcome = fs.simulate(design, demand=DEMAND, record=record)
+    kept = [outcome.totals, outcome.waits, outcome.accepts, *([outcome.recorded] if record else [])]
+    taken = sum(array.nbytes for array in kept)
+    monkeypatch.setattr(drop, "RECORD_LIMIT", taken)
+    fs.simulate(design, demand=DEMAND, record=record)
+    monkeypatch.setattr(drop, "RECORD_LIMIT", taken - 1)
+    with pytest.raises(fs.ParameterError, match=f"record={record} for 7 scenarios of 240 steps would take"):
+        fs.simulate(design, demand=DEMAND, record=record)
