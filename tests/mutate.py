@@ -105,6 +105,8 @@ def sites(tree):
     """(node, the statement or expression to show for it) wherever a formula may stand."""
 
     def walk(node, shown):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return
         if isinstance(node, UNTOUCHED) or getattr(getattr(node, "func", None), "id", None) == "Slider":
             return
         if isinstance(node, ast.stmt | ast.BinOp | ast.Compare | ast.Call):
@@ -112,8 +114,6 @@ def sites(tree):
         yield node, shown
         for field, value in ast.iter_fields(node):
             if field in ("annotation", "returns", "decorator_list", "type_params"):
-                continue
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
                 continue
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST):
