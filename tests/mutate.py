@@ -61,6 +61,7 @@ EQUIVALENT: dict[str, str] = {
     "quantiles.of_distribution(reached, highest[:, np.newaxis], q, halvings=39)": "an answer right to 1e-10 s instead of 5e-11",
     "drop: np.arange(arrivals[..., 0].size) -> np.arange(arrivals[..., 1].size)": "every step has as many scenarios",
     "drop: np.zeros((int(np.prod(shape)), 0)) -> np.zeros((int(np.prod(shape)), 1))": "a brownout of no length changes nothing",
+    "engine: 8 * workers -> 7 * workers": "blocks a little larger: the same numbers",
     "quantiles: len(counts) - 1 -> len(counts) - 0": "a guard: with q <= 1 the search never passes the last bin",
     "quantiles: call >= timeout -> call > timeout": "one instant of a continuous time",
     "quantiles: 60.0 * error_time -> 66.0 * error_time": "upper end of a bisection: 40 would do",
