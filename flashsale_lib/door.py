@@ -45,15 +45,15 @@ def wait_rate(servers: Any, service_time: Any, load: FloatArray) -> FloatArray:
 def latency_tail(t: FloatArray, waits: FloatArray, rate: FloatArray, service_time: FloatArray) -> FloatArray:
     """P(wait + service > t): an exponential wait with probability C = `waits`, then the service. All broadcast.
 
-        P(T > t) = (1 - C) e^(-nu t) + C (theta e^(-nu t) - nu e^(-theta t)) / (theta - nu)
+        P(T > t) = e^(-nu t) + C nu (e^(-theta t) - e^(-nu t))/(nu - theta)
 
-    with theta = `rate` and nu = 1/service_time. For nu = mu this is the sojourn time of M/M/c: D. Gross and
-    C. M. Harris, Fundamentals of Queueing Theory.
+    with theta = `rate` and nu = 1/service_time (for theta = nu, the quotient is t e^(-nu t)). For nu = mu this is the
+    sojourn time of M/M/c: D. Gross and C. M. Harris, Fundamentals of Queueing Theory.
     """
     nu = 1.0 / np.maximum(service_time, 1e-9)
-    gap = np.where(np.abs(rate - nu) < 1e-9 * nu, 1e-9 * nu, rate - nu)
-    served, waited = np.exp(-nu * t), np.exp(-rate * t)
-    tail: FloatArray = (1.0 - waits) * served + waits * (rate * served - nu * waited) / gap
+    apart, slow = np.abs(rate - nu), np.minimum(rate, nu)
+    quotient = np.where(apart > 0.0, -np.expm1(-apart * t) / np.where(apart > 0.0, apart, 1.0), t)
+    tail: FloatArray = np.exp(-nu * t) + waits * nu * np.exp(-slow * t) * quotient
     return tail
 
 

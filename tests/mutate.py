@@ -55,8 +55,6 @@ EQUIVALENT: dict[str, str] = {
     "policies: p.warm_workers >= p.workers -> p.warm_workers > p.workers": "as many warm as there are: both ways, all",
     "pieces: x < 1e-08 -> x < 1.1000000000000001e-08": "near the threshold series and formula agree to rounding",
     "pieces: steps + 1 -> steps + 2": "one place of scratch memory that nobody reads",
-    "door: 1e-09 * nu -> 1.1000000000000001e-09 * nu": "nearly equal rates: any narrow gap will do",
-    "door: np.abs(rate - nu) < 1e-09 * nu -> np.abs(rate - nu) <= 1e-09 * nu": "nearly equal rates: any narrow gap will do",
     "door: quantiles.of_distribution(reached, highest[:, np.newaxis], q, halvings=40) -> "
     "quantiles.of_distribution(reached, highest[:, np.newaxis], q, halvings=39)": "an answer right to 1e-10 s instead of 5e-11",
     "drop: np.arange(arrivals[..., 0].size) -> np.arange(arrivals[..., 1].size)": "every step has as many scenarios",
