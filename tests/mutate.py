@@ -64,6 +64,9 @@ EQUIVALENT: dict[str, str] = {
     "quantiles: call >= timeout -> call > timeout": "one instant of a continuous time",
     "quantiles: 60.0 * error_time -> 66.0 * error_time": "upper end of a bisection: 40 would do",
     "quantiles: 60.0 * response -> 66.0 * response": "upper end of a bisection: 40 would do",
+    "quantiles: bin_ > 0 -> bin_ >= 0": "the first bin is read as 0 in the line after",
+    "demand: width > 0 -> width >= 0": "an interval of no width is never entered: nobody arrives in it",
+    "retries: np.arange(20) -> np.arange(21)": "there are at most 20 attempts",
 }
 """Survivors that change nothing a test could see: "module: before -> after", and why."""
 

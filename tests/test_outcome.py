@@ -167,3 +167,19 @@ def test_outcomes_travel_between_processes():
     for twin in (pickle.loads(pickle.dumps(outcome)), copy.deepcopy(outcome)):
         assert twin.paid == outcome.paid
         assert np.array_equal(twin.wait, outcome.wait)
+
+
+def test_the_mean_answer_of_a_door_that_mostly_refuses_is_that_of_its_mix():
+    """One in ten is let in (20 ms), nine are refused (5 ms): 6.5 ms; at 3 % load nobody waits."""
+    design = fs.Design.unlimited(admit_rate=10, admit_burst=0)
+    buyers = fs.Buyers(reload_probability=0)
+    outcome = fs.simulate(design, demand=fs.Demand([0, 60], [100, 100]), buyers=buyers)
+    assert outcome.accept_latency[10:] == pytest.approx(0.02 * (0.1 + 0.9 * 0.25), rel=1e-9)
+
+
+def test_times_without_calls_do_not_count_in_the_time_of_a_call():
+    """A rush, then a sick gateway that nobody calls: the median call is that of the rush."""
+    gateway = fs.PaymentGateway(contention=0, coherency=0).brownout(100, 700, 0.1)
+    outcome = fs.simulate(fs.Design.unlimited(), demand=fs.Demand([0, 60, 60, 700], [50, 50, 0, 0]), gateway=gateway)
+    assert outcome.call_quantile(0.5) == pytest.approx(0.8 * np.log(2), rel=1e-6)
+    assert outcome.latency_quantile(0.5) == pytest.approx(0.8 * np.log(2), rel=1e-6)

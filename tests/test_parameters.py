@@ -271,3 +271,7 @@ def test_one_step_not_several():
         fs.ParameterError, match=r"simulation.dt is an array of shape \(2,\): must be .*; pass one number"
     ):
         fs.simulate(dt=[0.1, 0.2])
+
+
+def test_a_brownout_may_be_none_or_total():
+    assert fs.PaymentGateway().brownout(0, 60, [0, 1]).brownouts[0].health.tolist() == [0, 1]

@@ -30,3 +30,8 @@ def test_the_engine_makes_as_many_calls():
 def test_bad_input_is_named(p, n, words):
     with pytest.raises(fs.ParameterError, match=words):
         fs.retry_amplification(p, n)
+
+
+def test_a_share_above_one_is_refused_by_a_hair():
+    with pytest.raises(fs.ParameterError, match=r"failure is 1.05 .*from 0 to 1"):
+        fs.retry_amplification(1.05, 3)

@@ -176,3 +176,13 @@ def test_defaults_are_those_of_the_table():
     assert list(scorecard.measures(fs.simulate(record=False))) == NAMES
     with pytest.raises(fs.UnknownParameterError, match="did you mean served_share"):
         fs.Targets(served_shares=1)
+
+
+def test_half_a_buyer_is_a_buyer_and_on_the_limit_is_met():
+    outcome = fs.simulate(demand=fs.Demand([0, 600, 600, 700], [0.5 / 600, 0.5 / 600, 0, 0]))
+    share = outcome.paid / outcome.arrived
+    assert outcome.arrived == pytest.approx(0.5) and 0.8 < share < 1
+    row = fs.score(outcome, fs.Targets(served_share=share)).set_index("target").loc["served_share"]
+    assert (row.measured, bool(row.met), row.margin) == (share, True, 0.0)
+    wait = fs.Targets(wait_p95=outcome.wait_quantile(0.95))
+    assert bool(fs.score(outcome, wait).set_index("target").met["wait_p95"])
