@@ -23,11 +23,10 @@ from .erlang import (
     enough_room,
     mmc,
     mmck,
-    plain,
     quietly,
     row,
 )
-from .parameters import FloatArray, ParameterError, check
+from .parameters import FloatArray, ParameterError, check, plain
 
 PATIENCE = row("patience", "1/θ", "s", LEAST, MOST, "mean time until a waiting buyer gives up", unlimited=True)
 

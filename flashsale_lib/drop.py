@@ -17,7 +17,7 @@ from .pieces import LOAD_BINS
 from .scenario import Buyers, Design, PaymentGateway
 
 RECORD_LIMIT = 4e9
-"""Bytes of recorded series beyond which `simulate` asks for record=False."""
+"""Bytes of results beyond which `simulate` asks for fewer scenarios, or for record=False."""
 
 
 def simulate(

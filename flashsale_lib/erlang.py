@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import erlang_kernels as kernels
-from .parameters import HUGE, FloatArray, Parameter, ParameterError, Slider, check
+from .parameters import HUGE, FloatArray, Parameter, ParameterError, Slider, check, plain
 
 MOST = 1e15
 """Largest load, rate or capacity: doubles still tell whole numbers apart."""
@@ -44,11 +44,6 @@ def arrays(**values: Any) -> tuple[FloatArray, ...]:
             f"the shapes do not fit together: {shapes}; make them equal or 1 axis by axis, for example "
             "with x[:, np.newaxis]"
         ) from None
-
-
-def plain(value: Any) -> Any:
-    """A float for one value, the array for many."""
-    return float(value) if np.ndim(value) == 0 else value
 
 
 def quietly(route: Callable[..., Any], *values: FloatArray) -> Any:

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .demand import _numbers
-from .parameters import BRIEF, HUGE, FloatArray, Parameter, ParameterError, Slider, check
-from .usl import _scalar
+from .parameters import BRIEF, HUGE, FloatArray, Parameter, ParameterError, Slider, check, plain
 
 ROUNDING = 1e-10
 """Share of the largest count that `fifo_wait` takes for rounding: a shorter queue counts as empty."""
@@ -299,7 +298,7 @@ def drain_time(backlog: Any, arrival_rate: Any, service_rate: Any) -> Any:
     _, (waiting, arriving, serving) = _broadcast({}, values)
     spare = serving - arriving
     time = np.where(spare > 0.0, waiting / np.where(spare > 0.0, spare, 1.0), np.inf)
-    return _scalar(np.where(waiting > 0.0, time, 0.0))
+    return plain(np.where(waiting > 0.0, time, 0.0))
 
 
 def peak_backlog(
@@ -321,7 +320,7 @@ def peak_backlog(
     at = np.argmax(path.queue, axis=-1)[..., np.newaxis]
     time = np.broadcast_to(path.time, path.queue.shape)
     peak, when = (np.take_along_axis(values, at, -1)[..., 0] for values in (path.queue, time))
-    return _scalar(peak), _scalar(when)
+    return plain(peak), plain(when)
 
 
 def _broadcast(per_step: dict[str, Any], per_scenario: dict[str, Any]) -> tuple[list[FloatArray], list[FloatArray]]:

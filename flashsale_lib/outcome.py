@@ -74,8 +74,8 @@ class Outcome:
     ledger (`paid`, `paid_late`, `declined`, `turned_away`, `gave_up`, `dead_lettered`, `reloading`, `queued`,
     `at_gateway`, `recovering`; buyers), `requests`, `admissions` (buyers), `calls`, `retries`, `refused_calls`,
     `timed_out_calls`, `double_charges`, `orphan_charges` (calls), `worker_seconds`, `busy_seconds`,
-    `queue_seconds`, and the peaks
-    `max_queue` (buyers), `max_in_flight` (calls) and `worst_response_time` (s). All arrays are read-only.
+    `queue_seconds`, and the peaks `max_queue` (buyers), `max_in_flight` (calls) and `worst_response_time` (s). All
+    arrays are read-only.
 
     Series have that shape plus time as the last axis, and need record=True: `time` (s), the rates `arrivals`,
     `offered` (with reloads), `admitted`, `goodput`, `giving_up`, `turning_away`, `dead_lettering` (buyers/s),

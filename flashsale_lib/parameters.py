@@ -15,7 +15,7 @@ from .table import BRIEF, HUGE, INF, TABLE, Parameter, Slider
 
 __all__ = [
     "BRIEF", "HUGE", "INF", "TABLE", "Checked", "FloatArray", "Numeric", "Parameter", "ParameterError", "Slider",
-    "UnknownParameterError", "check", "default", "documented", "parameter", "parameters",
+    "UnknownParameterError", "check", "default", "documented", "parameter", "parameters", "plain",
 ]  # fmt: skip
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -118,6 +118,11 @@ move it to at least 0
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ParameterError(_out_of_bounds(row, name, unit, float(array[where]), where))
     return float(array) if array.ndim == 0 else _frozen(array)
+
+
+def plain(value: Any) -> Any:
+    """A float for one value, the array for many."""
+    return float(value) if np.ndim(value) == 0 else value
 
 
 def _out_of_bounds(row: Parameter, name: str, unit: str, value: float, where: tuple[int, ...]) -> str:

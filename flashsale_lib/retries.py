@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .parameters import Parameter, Slider, check, parameter
+from .parameters import Parameter, Slider, check, parameter, plain
 
 _FAILURE = Parameter("retries", "failure", "p", "share", 0.0, 0.0, 1.0, "share of calls that fail", Slider(0, 1, 0.05))
 
@@ -29,4 +29,4 @@ def retry_amplification(failure: Any, attempts: Any) -> Any:
     n = np.asarray(check(parameter("design", "attempts"), attempts))
     powers = np.arange(20)  # summed term by term: no cancellation as p nears 1
     calls = np.sum(np.where(powers < n[..., np.newaxis], p[..., np.newaxis] ** powers, 0.0), axis=-1)
-    return float(calls) if calls.ndim == 0 else calls
+    return plain(calls)

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import special
 
 from .abandonment import PATIENCE, ErlangA, erlang_a
-from .erlang import ARRIVAL_RATE, LEAST, LOAD, MOST, SERVICE_RATE, arrays, erlang_b, erlang_c, mmc, plain, row
-from .parameters import HUGE, FloatArray, ParameterError, check
+from .erlang import ARRIVAL_RATE, LEAST, LOAD, MOST, SERVICE_RATE, arrays, erlang_b, erlang_c, mmc, row
+from .parameters import HUGE, FloatArray, ParameterError, check, plain
 
 SURE = 1e-12
 """A target counts as met when it is met by more than this share, the rounding error of the formulas."""

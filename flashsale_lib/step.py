@@ -150,9 +150,9 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         # 1. What the policies allow in this step.
         now = k * dt
         released = False  # the breaker closes in this step
-        if queued > p.scale_queue:
-            called_at = min(called_at, now)
         if scaling:
+            if queued > p.scale_queue:
+                called_at = min(called_at, now)
             workers = workers_called(now + dt, called_at, p.scale_delay, p)
             billed = workers_called(now + dt, called_at, 0.0, p)
         dispatch_limit = p.dispatch_rate
@@ -165,12 +165,14 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
             if breaker != CLOSED:
                 dispatch_limit = min(dispatch_limit, p.breaker_probe if breaker == TRYING else 0.0)
 
+        hands = min(workers, own_limit)  # calls we may have under way
+
         # 2. The gateway's speed, at the calls in flight expected in the middle of the step.
         middle = in_flight + 0.5 * (in_flight - in_flight_before)
         if released:  # the breaker has just closed: every free worker starts a call at once
-            middle = in_flight + min(queued, max(0.0, min(workers, own_limit) - waited_for - in_refusal))
+            middle = in_flight + min(queued, max(0.0, hands - waited_for - in_refusal))
         middle = min(max(middle, 0.0), p.call_limit)
-        health = mean_health(k * dt, dt, starts, ends, healths)
+        health = mean_health(now, dt, starts, ends, healths)
         completion_rate = health / response_time(middle, p.service_time, p.contention, p.coherency)
         abandon_rate = timeout_hazard(completion_rate, p.timeout)
         release_rate = completion_rate + abandon_rate
@@ -189,7 +191,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
                 recovered_present = recovered
 
         # 4. The front door: tokens, and room in the queue. Rates are per second.
-        free = min(workers, own_limit) - waited_for * call_stays - in_refusal * refusal_stays
+        free = hands - waited_for * call_stays - in_refusal * refusal_stays
         room = max(0.0, (p.call_limit - in_flight * work_stays) / work_settles)
         taken, refusable = call_capacity(free, room, call_settles, refusal_settles, dispatch_limit)
         queue_left = 0.0
@@ -200,9 +202,9 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         admitted = min(
             offered,
             (tokens / dt + p.admit_rate) * people,
-            queue_room(queue_left, queue_settles, outflow, min(workers, own_limit), release_rate, p),
+            queue_room(queue_left, queue_settles, outflow, hands, release_rate, p),
         )
-        drain_rate = min(dispatch_limit, min(workers, own_limit) * release_rate)
+        drain_rate = min(dispatch_limit, hands * release_rate)
         if p.stock < math.inf:
             in_the_system = queued + waited_for + in_refusal + in_recovery
             admitted = min(admitted, stock_room(book[PAID] + book[PAID_LATE], in_the_system, p) / dt)
@@ -325,13 +327,13 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         in_flight = max(waited_for, in_flight * work_stays + taken * work_settles)
 
         # 7. What the policies learn from this step.
+        in_use = waited_for + in_refusal
         if learning:
             recent_failed = recent_failed * recent_stays + failed_now
             recent_ended = recent_ended * recent_stays + ended_now
         if p.aimd_target < math.inf:
             seconds_per_call += (1.0 / release_rate - seconds_per_call) * (1.0 - call_stays)
             failing = failed_now / ended_now if ended_now > 0.0 else 0.0
-            in_use = waited_for + in_refusal
             own_limit = adapt_limit(own_limit, in_use, seconds_per_call, failing, release_rate * dt, p, dt)
         if p.retry_budget < math.inf:
             earned = p.retry_budget * (ended_now - failed_now)
@@ -347,14 +349,14 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
         book[CALLS] += dispatched * dt
         book[RETRIES] += retried_now
         book[QUEUEING] += queued * dt
-        book[BUSY] += (waited_for + in_refusal) * dt
-        book[BILLED] += (billed if billed < math.inf else waited_for + in_refusal) * dt
+        book[BUSY] += in_use * dt
+        book[BILLED] += (billed if billed < math.inf else in_use) * dt
         book[WORKERS_UP] = finite(workers)
         book[OWN_LIMIT] = finite(own_limit)
         book[BREAKER] = breaker
         book[RELOADING] = reloading + reloaded_late
         book[QUEUED] = queued
-        book[AT_GATEWAY] = waited_for + in_refusal
+        book[AT_GATEWAY] = in_use
         book[RECOVERING] = in_recovery
         book[IN_FLIGHT] = in_flight
         alone = response_time(in_flight, p.service_time, p.contention, p.coherency)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .parameters import HUGE, FloatArray, Numeric, Parameter, ParameterError, Slider, check, parameter
+from .parameters import HUGE, FloatArray, Numeric, Parameter, ParameterError, Slider, check, parameter, plain
 
 _CALLS = Parameter("usl", "calls", "N", "calls", 1.0, 0.0, HUGE, "calls in flight", Slider(0, 1000))
 _MEASURED = Parameter("usl", "throughput", "X", "calls/s", 1.0, 0.0, HUGE, "measured throughput", Slider(0, 1000))
@@ -20,11 +20,6 @@ def _checked(service_time: Any, contention: Any, coherency: Any) -> tuple[Numeri
         check(parameter("gateway", "contention"), contention),
         check(parameter("gateway", "coherency"), coherency),
     )
-
-
-def _scalar(value: Any) -> Any:
-    array = np.asarray(value, dtype=np.float64)
-    return float(array) if array.ndim == 0 else array
 
 
 def usl_response_time(calls: Any, service_time: Any, contention: Any, coherency: Any) -> Any:
@@ -44,7 +39,7 @@ def usl_response_time(calls: Any, service_time: Any, contention: Any, coherency:
     s0, sigma, kappa = _checked(service_time, contention, coherency)
     n = np.asarray(check(_CALLS, calls))
     others = np.maximum(n - 1.0, 0.0)
-    return _scalar(s0 * (1.0 + sigma * others + kappa * n * others))
+    return plain(s0 * (1.0 + sigma * others + kappa * n * others))
 
 
 def usl_throughput(calls: Any, service_time: Any, contention: Any, coherency: Any) -> Any:
@@ -56,7 +51,7 @@ def usl_throughput(calls: Any, service_time: Any, contention: Any, coherency: An
     86.6
     """
     n = np.asarray(check(_CALLS, calls))
-    return _scalar(n / usl_response_time(n, service_time, contention, coherency))
+    return plain(n / usl_response_time(n, service_time, contention, coherency))
 
 
 def usl_peak(service_time: Any, contention: Any, coherency: Any) -> tuple[Any, Any]:
@@ -78,7 +73,7 @@ def usl_peak(service_time: Any, contention: Any, coherency: Any) -> tuple[Any, A
         finite = np.where(np.isfinite(at), at, 1.0)
         inside = finite / (s0 * (1.0 + sigma * (finite - 1.0) + kappa * finite * (finite - 1.0)))
         rate = np.where(np.isfinite(at), inside, 1.0 / (s0 * sigma))
-    return _scalar(at), _scalar(rate)
+    return plain(at), plain(rate)
 
 
 class UslFitWarning(UserWarning):
