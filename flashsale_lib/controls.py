@@ -10,9 +10,10 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from .canvas import LivePicture
 from .demand import Demand
 from .drop import simulate
-from .figures import FATES, DropPicture, LivePicture, fates
+from .figures import FATES, DropPicture, fates
 from .outcome import Outcome
 from .parameters import Parameter, UnknownParameterError, parameter, parameters
 from .scenario import Buyers, Design, PaymentGateway
@@ -88,7 +89,7 @@ class Explorer:
         self,
         rows: Iterable[Parameter],
         compute: Callable[[Values], Outcome],
-        picture: Callable[[Outcome], LivePicture],
+        picture: Callable[[Outcome], LivePicture[Outcome]],
         presets: Mapping[str, Values],
     ) -> None:
         self.compute = compute

@@ -1,52 +1,32 @@
-"""Pictures, drawn with matplotlib alone and without pyplot: no global state, nothing to close.
-
-Every picture is a `Picture`: its text is the reading line with the numbers (strict nbval compares that), and a
-front end that can shows the PNG. One that changes is a `LivePicture`: it keeps the drawn background and draws only
-what moved.
-"""
+"""Pictures of a drop: over time, where buyers ended, the four clocks, one quantity against another."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
-from PIL import Image
 
+from .canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    RED,
+    SKY,
+    STYLE,
+    LivePicture,
+    Picture,
+    new,
+    plain_log,
+    round_up,
+    thousands,
+)
 from .outcome import Outcome
 from .parameters import FloatArray, Numeric
 from .words import count, reading, seconds, single, waited
-
-# Okabe and Ito's palette: told apart by colour-blind eyes. Pictures also label, hatch or dash: never colour alone.
-INK, GREY, BLUE, SKY = "#1a1a1a", "#6b6b6b", "#0072B2", "#56B4E9"
-GREEN, ORANGE, RED, PINK = "#009E73", "#E69F00", "#D55E00", "#CC79A7"
-
-STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 12,
-    "axes.titlesize": 13,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.labelcolor": INK,
-    "axes.edgecolor": GREY,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.8,
-    "lines.linewidth": 2.2,
-    "legend.frameon": False,
-    "legend.fontsize": 11.5,
-    "figure.facecolor": "white",
-    "figure.dpi": 100,
-}
 
 FATES: dict[str, tuple[str, str, str, str]] = {
     "paid": ("paid", GREEN, "", "white"),
@@ -67,106 +47,12 @@ def fates(outcome: Outcome) -> dict[str, float]:
     return {name: unfinished if name == "open" else getattr(outcome, name) for name in FATES}
 
 
-class Picture:
-    """A finished figure and its reading line."""
-
-    def __init__(self, figure: Figure, reading: str) -> None:
-        self.figure = figure
-        self.reading = reading
-
-    def __repr__(self) -> str:
-        return self.reading
-
-    def png(self) -> bytes:
-        """The figure as PNG, the same bytes every time."""
-        with rc_context(STYLE):
-            canvas = FigureCanvasAgg(self.figure)
-            canvas.draw()
-        return encode(canvas)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {"text/plain": self.reading, "image/png": self.png()}
-
-
-def encode(canvas: FigureCanvasAgg) -> bytes:
-    """What is on the canvas as PNG, in 256 colours and lightly compressed: sliders wait for it, and it is half the work."""
-    picture = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
-    stream = io.BytesIO()
-    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(stream, "png", compress_level=1)
-    return stream.getvalue()
-
-
-def figure(width: float, height: float) -> Figure:
-    """An empty figure in our style, sizes in inches at 100 dots per inch."""
-    with rc_context(STYLE):
-        return Figure(figsize=(width, height))
-
-
-def round_up(value: float) -> float:
-    """The next 1, 2 or 5 times a power of ten: axis limits that seldom have to move."""
-    if not value > 0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= value * (1 - 1e-9)))
-
-
-def plain_log(axis: Any) -> None:
-    """Tick labels 0.1, 1, 10 on a logarithmic axis, without powers."""
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def thousands(axis: Any) -> None:
-    """Tick labels with a comma between thousands."""
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-
-
-class LivePicture(Picture):
-    """A figure that stays: `update` moves its artists, and only those are drawn again.
-
-    Subclasses put the moving artists into `self.moving` (they are then left out of the background), set data in
-    `move`, and call `self.rescale()` there when an axis limit changes, which costs one full drawing.
-    """
-
-    def __init__(self, figure: Figure) -> None:
-        super().__init__(figure, "")
-        self.moving: list[Artist] = []
-        self._canvas = FigureCanvasAgg(figure)
-        self._background: Any = None
-
-    def move(self, outcome: Outcome) -> None:
-        raise NotImplementedError
-
-    def rescale(self) -> None:
-        """Forget the background: axes, ticks or labels have changed."""
-        self._background = None
-
-    def update(self, outcome: Outcome) -> None:
-        """Show another outcome."""
-        with rc_context(STYLE):
-            self.move(outcome)
-
-    def png(self) -> bytes:
-        with rc_context(STYLE):
-            if self._background is None:
-                for artist in self.moving:
-                    artist.set_animated(True)
-                self._canvas.draw()
-                self._background = self._canvas.copy_from_bbox(self.figure.bbox)
-            self._canvas.restore_region(self._background)
-            renderer = self._canvas.get_renderer()
-            for artist in self.moving:
-                if artist.get_visible():
-                    artist.draw(renderer)
-        return encode(self._canvas)
-
-
-class DropPicture(LivePicture):
+class DropPicture(LivePicture[Outcome]):
     """One drop on one page: where buyers ended, and rates, queue and gateway side by side over the same time."""
 
     def __init__(self, outcome: Outcome, width: float = 11.0, height: float = 4.0) -> None:
         with rc_context(STYLE):
-            super().__init__(Figure(figsize=(width, height)))
+            super().__init__(new(width, height))
             self.ends = self.figure.add_axes((0.058, 0.79, 0.93, 0.14))
             panels = self.figure.add_gridspec(1, 3, left=0.058, right=0.988, top=0.655, bottom=0.14, wspace=0.24)
             self.rates, self.queue, self.gateway = (self.figure.add_subplot(panels[i]) for i in range(3))
@@ -223,7 +109,8 @@ class DropPicture(LivePicture):
         text = axes.text(0.99, 1, "", transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=11.5)
         return line, text
 
-    def move(self, outcome: Outcome) -> None:
+    def move(self, result: Outcome) -> None:
+        outcome = result
         self.reading = reading(outcome)
         left, total = 0.0, max(outcome.arrived, 1e-300)
         for name, buyers in fates(outcome).items():
@@ -272,7 +159,7 @@ def ledger(outcomes: Mapping[str, Outcome]) -> Picture:
     ends = {name: fates(outcome) for name, outcome in outcomes.items()}
     height = 1.0 + 0.75 * len(ends)
     with rc_context(STYLE):
-        drawn = Figure(figsize=(11.0, height))
+        drawn = new(11.0, height)
         axes = drawn.add_axes((0.13, 0.06, 0.84, 1.0 - 0.06 - 0.55 / height))
         labelled = set()
         for row, buyers in enumerate(ends.values()):
@@ -308,7 +195,7 @@ def curve(x: FloatArray, y: FloatArray, *, xlabel: str, ylabel: str, marks: Mapp
     Its words give each mark with its y.
     """
     with rc_context(STYLE):
-        drawn = Figure(figsize=(11.0, 3.6))
+        drawn = new(11.0, 3.6)
         axes = drawn.add_axes((0.085, 0.17, 0.895, 0.77))
         axes.plot(x, y, color=GREEN)
         at = {name: float(np.interp(place, x, y)) for name, place in marks.items()}
@@ -329,7 +216,7 @@ def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
     """The four clocks a buyer is under, per named outcome: the time that a share `q` stayed below (log scale)."""
     times = {name: clock_times(outcome, q) for name, outcome in outcomes.items()}
     with rc_context(STYLE):
-        drawn = Figure(figsize=(11.0, 1.3 + 0.62 * len(CLOCKS)))
+        drawn = new(11.0, 1.3 + 0.62 * len(CLOCKS))
         axes = drawn.add_axes((0.13, 0.19, 0.84, 0.66))
         for i, (name, row) in enumerate(times.items()):
             place = np.arange(len(CLOCKS)) + 0.34 * (i - (len(times) - 1) / 2)

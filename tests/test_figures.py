@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import flashsale_lib as fs
-from flashsale_lib.figures import FATES, DropPicture, clock_times, clocks, fates, ledger, round_up
+from flashsale_lib.canvas import round_up
+from flashsale_lib.figures import FATES, DropPicture, clock_times, clocks, fates, ledger
 from flashsale_lib.words import count, seconds, share, value
 
 
