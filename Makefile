@@ -30,7 +30,7 @@ clean:
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 # The environment: made once, and again only when what it is made from changes.
-.venv/lab.stamp: pyproject.toml $(wildcard etc/jupyter/*.json etc/jupyter/*/*.json)
+.venv/lab.stamp: pyproject.toml $(wildcard etc/jupyter/*.* etc/jupyter/*/*.*)
 	@$(BIN)/python -c "$(USABLE)" 2>/dev/null || { \
 	    for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	        "$$python" -c "$(USABLE)" 2>/dev/null && break; python=; \

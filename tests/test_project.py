@@ -86,11 +86,13 @@ def test_every_package_has_a_lower_bound() -> None:
 
 
 def test_the_environment_ships_its_jupyter_settings() -> None:
-    for path in (ROOT / "etc").rglob("*.json"):
+    settings = [path for path in (ROOT / "etc").rglob("*") if path.suffix in (".json", ".py")]
+    assert len(settings) == 3
+    for path in settings:
         name = path.relative_to(ROOT)
         installed = Path(sys.prefix, name)
         assert installed.exists(), f"{installed} is missing: install this project with hatchling (pip install -e .)"
-        assert json.loads(installed.read_text(encoding="utf-8")) == json.loads(read(str(name)))
+        assert installed.read_text(encoding="utf-8") == read(str(name)), f"{installed} is an old one: install again"
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------
