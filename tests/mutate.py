@@ -1,15 +1,22 @@
 """Mutation check: are the tests able to notice a wrong formula? `python tests/mutate.py [module ...]`
 
 Changes one operator, constant, comparison, condition or sign of the numbers floor at a time, in a copy of the project,
-and runs that module's tests. A mutant that no test notices has survived: either a test is missing, or the mutant is
-equivalent, which `EQUIVALENT` explains. Not a part of `make test`: it takes a quarter of an hour. Needs `os.fork`.
+and runs that module's tests, the quickest first. A mutant that no test notices has survived: either a test is missing,
+or the mutant is equivalent, which `EQUIVALENT` explains. `tests/mutation.md` has the last results.
+
+Not formulas, so left alone: text (messages, docstrings, functions that return `str`, and what a branch that ends in
+`raise` looks up for its message; the condition of that branch is changed), annotations, imports, the ends of a slider.
+
+Not a part of `make test`: it takes half an hour. Needs `os.fork`.
 """
 
 import argparse
 import ast
+import contextlib
 import copy
 import io
 import itertools
+import json
 import os
 import random
 import shutil
@@ -49,7 +56,7 @@ TESTS = {
     "sweeps": "test_sweeps",
     "retries": "test_retries",
 }
-"""The test files that must notice, quickest first; a module's own doctests come before them."""
+"""The test files that must notice, beside the module's own doctests."""
 
 EQUIVALENT: dict[str, str] = {
     "policies: p.warm_workers >= p.workers -> p.warm_workers > p.workers": "as many warm as there are: both ways, all",
@@ -77,7 +84,7 @@ SWAPPED = {
 }  # fmt: skip
 NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "floor": "ceil", "ceil": "floor"}
 UNTOUCHED = (ast.Raise, ast.JoinedStr, ast.arg, ast.Import, ast.ImportFrom)
-"""Messages, annotations and imports are no formulas, nor are the ends of a slider."""
+"""Messages, annotations and imports are no formulas."""
 
 
 # ---- mutants -----------------------------------------------------------------------------------------------------
@@ -103,13 +110,33 @@ def changes(node):
         yield lambda n: setattr(n, "op", ast.UAdd())
 
 
+def is_text(node):
+    """Whether an expression makes a string, as far as its form tells."""
+    match node:
+        case ast.Constant(value=str()) | ast.JoinedStr():
+            return True
+        case ast.BinOp(op=ast.Add()):
+            return is_text(node.left) or is_text(node.right)
+        case ast.IfExp():
+            return is_text(node.body) and is_text(node.orelse)
+    return False
+
+
+def is_formula(node):
+    """Not what the module's docstring leaves alone."""
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.Call(func=ast.Name(id="Slider")):
+            return False
+        case ast.FunctionDef(returns=ast.Name(id="str")):
+            return False
+    return not isinstance(node, UNTOUCHED) and not is_text(node)
+
+
 def sites(tree):
     """(node, the statement or expression to show for it) wherever a formula may stand."""
 
     def walk(node, shown):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            return
-        if isinstance(node, UNTOUCHED) or getattr(getattr(node, "func", None), "id", None) == "Slider":
+        if not is_formula(node):
             return
         if isinstance(node, ast.stmt | ast.BinOp | ast.Compare | ast.Call):
             shown = node
@@ -117,6 +144,8 @@ def sites(tree):
         for field, value in ast.iter_fields(node):
             if field in ("annotation", "returns", "decorator_list", "type_params"):
                 continue
+            if isinstance(node, ast.If) and field == "body" and isinstance(value[-1], ast.Raise):
+                continue  # what it says goes into the message
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST):
                     yield from walk(child, shown)
@@ -164,6 +193,33 @@ def workplace(folder):
     return folder
 
 
+class QuickestFirst:
+    """Pytest plugin: the quickest tests first, as a first run without it measured; a test that hangs is ended."""
+
+    def __init__(self, file):
+        self.file = Path(file)
+        self.known = json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else None
+        self.seconds = {}
+
+    def pytest_collection_modifyitems(self, items):
+        if self.known:
+            items.sort(key=lambda item: self.known.get(item.nodeid, 0.0))
+
+    def pytest_runtest_logstart(self, nodeid):
+        if self.known:
+            signal.alarm(int(20 + 10 * self.known.get(nodeid, 0.0)))  # unhandled, it ends the process
+
+    def pytest_runtest_logfinish(self, nodeid):
+        signal.alarm(0)
+
+    def pytest_runtest_logreport(self, report):
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+
+    def pytest_sessionfinish(self, exitstatus):
+        if self.known is None and exitstatus == 0:
+            self.file.write_text(json.dumps(self.seconds), encoding="utf-8")
+
+
 def serve():
     """Runs pytest in forks of a process that has already imported whatever is slow to import. One line in, one out."""
     import hypothesis
@@ -181,7 +237,7 @@ def serve():
     hypothesis.settings.load_profile("mutants")
     del numba, pandas, scipy
     for line in sys.stdin:
-        limit, compiled, *files = line.split()
+        limit, compiled, durations, *files = line.split()
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
@@ -202,7 +258,7 @@ def serve():
                 "-W",
                 "ignore::pytest.PytestAssertRewriteWarning",
             ]
-            os._exit(int(pytest.main([*options, *files])))
+            os._exit(int(pytest.main([*options, *files], plugins=[QuickestFirst(durations)])))
         until, done = time.monotonic() + float(limit), 0
         while not done and time.monotonic() < until:
             done, status = os.waitpid(child, os.WNOHANG)
@@ -210,6 +266,9 @@ def serve():
         if not done:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
+        elif os.waitstatus_to_exitcode(status) < 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)  # what it had started
         print(os.waitstatus_to_exitcode(status) if done else "late", flush=True)
 
 
@@ -232,7 +291,8 @@ class Worker:
         try:
             if source is not None:
                 path.write_text(source, encoding="utf-8")
-            print(limit, 0 if module in PLAIN else 1, *files, file=self.process.stdin, flush=True)
+            durations = self.folder.parent / f"{module}.json"
+            print(limit, 0 if module in PLAIN else 1, durations, *files, file=self.process.stdin, flush=True)
             return self.process.stdout.readline().strip()
         finally:
             path.write_text(kept, encoding="utf-8")

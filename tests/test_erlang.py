@@ -265,6 +265,30 @@ def test_erlang_a_identities(c, rho, patience):
     assert busier.p_abandon >= station.p_abandon * (1 - 1e-10)
 
 
+@given(st.integers(1, 300), st.floats(0.2, 1.5), st.floats(0.1, 30), st.sampled_from([0, 1, 20]), st.floats(1e-3, 1e3))
+@example(3, 1.2, 2.0, 5, 60.0)
+def test_seconds_or_minutes_are_the_same_station(c, rho, patience, room, minute):
+    """Rates divided and times multiplied by one number: counts and shares stay, times are multiplied."""
+    small, loss = min(rho, 0.98), dict(capacity=c + room)
+    for build, load, times, more in (
+        (mmc, small, {}, {}),
+        (mmck, rho, {}, loss),
+        (erlang_a, rho, dict(patience=patience), {}),
+        (erlang_a, rho, dict(patience=patience), loss),
+    ):
+        here = build(load * c, 1.0, c, **times, **more)
+        there = build(load * c / minute, 1.0 / minute, c, **{n: t * minute for n, t in times.items()}, **more)
+        for name in here.__dataclass_fields__:
+            ours, theirs = getattr(here, name), getattr(there, name)
+            power = {"wait": 1, "sojourn": 1, "patience": 1, "throughput": -1, "arrival_rate": -1, "service_rate": -1}
+            # 1e-9: rounding of the rates by 1e-16 is magnified by the number of servers over the spare share.
+            assert theirs == pytest.approx(ours * minute ** power.get(name, 0), rel=1e-9, abs=1e-290), (build, name)
+        if "patience" in times and more:
+            continue  # has no tail
+        assert there.wait_tail(0.3 * minute) == pytest.approx(here.wait_tail(0.3), rel=1e-8, abs=1e-250)
+        assert there.wait_quantile(0.9) == pytest.approx(here.wait_quantile(0.9) * minute, rel=1e-8)
+
+
 @close
 @given(st.integers(1, 300), LOAD_PER_SERVER, st.floats(0.1, 100))
 def test_erlang_a_with_patience_like_the_service_is_poisson(c, rho, mu):

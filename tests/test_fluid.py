@@ -281,6 +281,18 @@ def test_fifo_wait_by_brute_force(rows: list[tuple[int, int]]) -> None:
         assert wait[i] == pytest.approx(float(expected), abs=1e-12)
 
 
+@given(steps_up, st.sampled_from([1e-9, 0.003, 1e6]))
+def test_a_wait_does_not_depend_on_the_unit_in_which_buyers_are_counted(
+    rows: list[tuple[int, int]], unit: float
+) -> None:
+    arrivals = np.cumsum([a for a, _ in rows])
+    departures = np.minimum(np.cumsum([d for _, d in rows]), arrivals)
+    time = np.arange(len(rows))
+    # Scaled counts differ in their last digit only; a queue below 1e-10 of them is none for either, 1 of 3000 is one.
+    scaled = fifo_wait(time, arrivals * unit, departures * unit)
+    assert scaled == pytest.approx(fifo_wait(time, arrivals, departures), abs=1e-9)
+
+
 def test_wait_read_from_the_curves_and_from_the_capacity_agree() -> None:
     """While nobody idles both curves are straight within a step, and the two routes must agree to rounding."""
     rng = np.random.default_rng(5)
@@ -443,6 +455,8 @@ def test_a_long_step_equals_many_short_ones(
     everywhere = coarse.in_system + coarse.served + coarse.abandoned + coarse.blocked
     assert everywhere == pytest.approx(start + np.append(0, np.cumsum(arriving * 2.0)), rel=1e-9, abs=1e-9)
     assert np.all(coarse.in_system <= room)
+    if patience == math.inf:  # not even by rounding
+        assert not coarse.abandoned.any()
 
 
 def test_three_pieces_in_one_step_by_hand() -> None:
@@ -570,6 +584,11 @@ def test_every_row_of_the_exact_table_is_within_its_own_spread() -> None:
         (
             lambda: fifo_wait([0, 1], [3, 1], [0, 1]),
             r"fifo_wait.arrivals falls to 1 buyers at index 1: .* running totals",
+        ),
+        # What is rounding in one row of 1e12 buyers is a fall in a row of 3.
+        (
+            lambda: fifo_wait([0, 1], [[0, 1e12], [3, 1]], [0, 1]),
+            r"fifo_wait.arrivals falls to 1 buyers at index 1: ",
         ),
         (lambda: fifo_wait([0, 1], [0, 1], [0, 2]), r"fifo_wait.departures is 2 buyers at index 1: .* 1 arrivals; add"),
         (lambda: fifo_wait([0, 1], [0, 1, 2], [0, 1, 2]), r"do not broadcast: time \(2,\), arrivals \(3,\)"),
