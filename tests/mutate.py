@@ -74,6 +74,16 @@ EQUIVALENT: dict[str, str] = {
     "quantiles: bin_ > 0 -> bin_ >= 0": "the first bin is read as 0 in the line after",
     "demand: width > 0 -> width >= 0": "an interval of no width is never entered: nobody arrives in it",
     "retries: np.arange(20) -> np.arange(21)": "there are at most 20 attempts",
+    "step: min(p.breaker_threshold, p.aimd_target, p.retry_budget) < math.inf -> "
+    "min(p.breaker_threshold, p.aimd_target, p.retry_budget) <= math.inf": "learns what no policy then asks for",
+    "fluid: flow.T.reshape(per_step[0].shape) -> flow.T.reshape(per_step[1].shape)": "all have been broadcast to one shape",
+    "fluid: joined - left <= rounding -> joined - left < rounding": "one point of a continuum; where both are 0, the gap is 0 too",
+    "staffing: SURE = 1e-12 -> SURE = 1.1000000000000002e-12": "the size of a rounding error, not of a law",
+    "staffing: _NEVER, _ALMOST = (1e-300, 1.0 - 1e-15) -> _NEVER, _ALMOST = (1.1000000000000002e-300, 1.0 - 1e-15)": "stands for "
+    "any share above 0",
+    "staffing: np.ceil(np.sqrt(load)) -> np.floor(np.sqrt(load))": "the first step of a search that doubles it",
+    "staffing: high - low -> high + low": "one more halving of what cannot be halved",
+    "staffing: high[at] - low[at] > 1.0 -> high[at] - low[at] > 1.1": "the difference of two whole numbers",
 }
 """Survivors that change nothing a test could see: "module: before -> after", and why."""
 

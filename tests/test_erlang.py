@@ -265,6 +265,7 @@ def test_erlang_a_identities(c, rho, patience):
     assert busier.p_abandon >= station.p_abandon * (1 - 1e-10)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 300), st.floats(0.2, 1.5), st.floats(0.1, 30), st.sampled_from([0, 1, 20]), st.floats(1e-3, 1e3))
 @example(3, 1.2, 2.0, 5, 60.0)
 def test_seconds_or_minutes_are_the_same_station(c, rho, patience, room, minute):
@@ -427,6 +428,11 @@ def test_staffing_shapes_and_several_targets():
         servers_for(80, 1.25, within=0.1, share=0.99),
     ]
     assert servers_for(80, 1.25, p_wait=0.2, wait=0.01, within=0.1, share=0.99) == max(alone)
+    for unit in (1e-6, 1e6):  # of time
+        assert servers_for(80 * unit, 1.25 * unit, wait=0.01 / unit) == alone[1]
+    # Ties that are exact: one server of load 1/2 has a queue of mean 1 and nobody in it half of the time.
+    assert servers_for(0.5, 1, p_wait=0.5) == servers_for(0.5, 1, wait=1) == servers_for(1, 1, p_block=0.5) == 2
+    assert servers_for(0.5, 1, within=0, share=0.5) == 2
     both = servers_for([[48.0], [100.0]], 1, p_wait=[0.5, 0.2, 0.05], patience=[INF])
     assert both.tolist() == [[52, 56, 61], [106, 111, 119]] and both.dtype == np.int64
     mixed = servers_for(48, 1, p_wait=0.2, patience=[1.0, INF])

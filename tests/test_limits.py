@@ -176,6 +176,8 @@ def test_backlog_of_a_saturated_system():
     # The step in which the servers fill is the only inexact one: at most 0.25 s at 25/s, quadratically small.
     assert np.abs(outcome.queue - exact).max() < 0.5
     assert np.diff(outcome.queue[20:]) == pytest.approx((rate - c / s0) * 0.25, rel=1e-9)
+    # The triangle under it, counted at the end of each step: half a step's share of 100 s too much.
+    assert outcome.queue_seconds == pytest.approx((rate - c / s0) * (100 - full) ** 2 / 2, rel=0.005)
 
 
 def test_long_overload_with_patience_settles_where_leaving_balances_the_excess():

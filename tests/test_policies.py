@@ -419,6 +419,13 @@ def test_keys_expire_while_the_retry_pauses(lifetime):
     assert outcome.double_charges == pytest.approx(500 * TIMELY * SUCCEED * math.exp(-lifetime / 4), rel=1e-6)
 
 
+def test_keys_that_live_as_long_as_the_window_never_expire():
+    """However late the retry, within the window it is recognised."""
+    for lifetime, charged_twice in ((1999, True), (2000, False)):
+        design = unlimited(timeout=2, attempts=2, idempotency_lifetime=lifetime, backoff=1e4)
+        assert (play(design, ONCE_500, gateway=SLIPS).double_charges > 10) == charged_twice
+
+
 def test_keys_expire_while_the_retry_queues():
     """A queue held at 600 in front of 20 calls/s: half a minute, longer than a key of 20 s, shorter than one of 40 s."""
     for lifetime, charged_twice in ((20, True), (40, False)):
