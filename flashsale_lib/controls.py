@@ -5,23 +5,49 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
 
 import ipywidgets as widgets
 import numpy as np
 
-from .canvas import LivePicture
+from . import stage
+from .canvas import LivePicture, presenting
 from .demand import Demand
 from .drop import simulate
-from .figures import FATES, DropPicture, fates
+from .figures import DropPicture
 from .outcome import Outcome
-from .parameters import Parameter, UnknownParameterError, parameter, parameters
+from .parameters import HUGE, Parameter, ParameterError, Slider, UnknownParameterError, parameter, parameters
 from .scenario import Buyers, Design, PaymentGateway
-from .words import count, share, value
+from .stage import presenter
+from .words import value
+
+__all__ = ["PRESETS", "Explorer", "choices", "drop_explorer", "knob", "nearest", "presenter", "slider", "switch"]
 
 Values = dict[str, Any]
-READING = "font-size:115%;line-height:1.45;min-height:2.9em"
-"""Style of the reading line: room for two lines, so that nothing below it jumps."""
+Result = TypeVar("Result")
+
+
+def knob(
+    name: str, unit: str, *, low: float, high: float, start: float, step: float = 1.0, log: bool = False,
+    unlimited: bool = False, meaning: str = "",
+) -> Parameter:  # fmt: skip
+    """A parameter for a slider that no table knows: `name` in words or with underscores, `step` as in `Slider`.
+
+    >>> knob("servers", "agents", low=1, high=100, start=20).label
+    'servers (agents)'
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low < high and step > 0 and (low > 0 or not log)):
+        raise ParameterError(
+            f"slider {name!r} goes from {low:g} to {high:g} by {step:g}: low must be below high, the step above 0, and "
+            "low above 0 on a log scale; mend the ends"
+        )
+    if not (low <= start <= high or (unlimited and start == math.inf)):
+        raise ParameterError(f"slider {name!r} starts at {start:g}: must be from {low:g} to {high:g}; move the start")
+    return Parameter(
+        "notebook", name, "", unit, start, -HUGE, HUGE, meaning or name, Slider(low, high, step, log, unlimited),
+        unlimited=unlimited,
+    )  # fmt: skip
 
 
 def choices(row: Parameter, extra: Iterable[float] = ()) -> list[float]:
@@ -66,62 +92,89 @@ def slider(row: Parameter, start: float, extra: Iterable[float] = ()) -> widgets
     )
 
 
+def switch(row: Parameter, start: bool) -> widgets.Checkbox:
+    """A labelled box to tick, for a parameter that is on or off."""
+    return widgets.Checkbox(
+        value=bool(start),
+        description=row.label,
+        tooltip=f"{row.label}: {row.meaning}",
+        style={"description_width": "12em"},
+        layout=widgets.Layout(width="100%", max_width="42em"),
+    )
+
+
 def _button(text: str, tooltip: str, icon: str = "") -> widgets.Button:
     return widgets.Button(description=text, tooltip=tooltip, icon=icon, layout=widgets.Layout(width="auto"))
 
 
-class Explorer:
+class Explorer(Generic[Result]):
     """Sliders around a pure computation and one picture.
 
     Parameters
     ----------
-    rows : the parameters that get a slider.
-    compute : from the values of one preset, with what the sliders changed in it (a dict by parameter name), to an
-        `Outcome`. It must be pure and quick.
-    picture : from an outcome to the `LivePicture` that will show it and all later ones.
+    rows : the parameters that get a slider, from the parameter table (`fs.parameter`) or made with `knob`.
+    compute : from the values of one preset, with what the sliders changed in it (a dict by parameter name), to any
+        result. It must be pure and quick (some milliseconds); for a slow one take `fs.jobs.Job`.
+    picture : from a result to the `LivePicture` that will show it and all later ones.
     presets : named settings, each a dict with a value per slider. Values without a slider stay as the preset pressed
-        last has them. The first preset is the start, and what reset returns to.
+        last has them. The first preset is the start, and what reset returns to. None: the defaults of the parameters.
 
     Its text is the reading line (so strict nbval compares the numbers); a front end without a kernel shows the picture.
+    "pin" keeps the present result in the picture to compare later ones with.
     """
 
     def __init__(
         self,
         rows: Iterable[Parameter],
-        compute: Callable[[Values], Outcome],
-        picture: Callable[[Outcome], LivePicture[Outcome]],
-        presets: Mapping[str, Values],
+        compute: Callable[[Values], Result],
+        picture: Callable[[Result], LivePicture[Result]],
+        presets: Mapping[str, Values] | None = None,
     ) -> None:
+        rows = list(rows)
+        presets = presets or {"start": {row.name: row.default for row in rows}}
+        _check(rows, presets)
         self.compute = compute
         self.presets = {name: dict(values) for name, values in presets.items()}
         self._start = next(iter(self.presets.values()))
         self._base = dict(self._start)
-        self.sliders = {
-            row.name: slider(row, self._start[row.name], [p[row.name] for p in self.presets.values()]) for row in rows
-        }
+        self.sliders = {row.name: self._control(row) for row in rows}
         self.error = ""
+        self.pinned: Result | None = None
+        self._draw = picture
         self.outcome = compute(self.values)
         self.picture = picture(self.outcome)
         self.image = widgets.Image(format="png", layout=widgets.Layout(width="100%", max_width="1100px"))
-        self.line = widgets.HTML()
-        self.table = widgets.HTML()
+        self.line, self.pinned_line, self.table = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.pin_button = widgets.ToggleButton(
+            description="pin", tooltip="Keep this result in sight, to compare with", icon="thumb-tack",
+            layout=widgets.Layout(width="auto"),
+        )  # fmt: skip
         self._quiet = False
         for control in self.sliders.values():
             control.observe(self._moved, names="value")
+        self.pin_button.observe(lambda change: self.pin(change["new"]), names="value")
+        framed = widgets.Box([self.image])
+        framed.add_class("flashsale-picture")
         self.widget = widgets.VBox(
-            [self._preset_row(), self._slider_grid(), self.line, self.image, self._folded_table()]
+            [self._preset_row(), self._slider_grid(), self.line, self.pinned_line, framed, self._folded_table()]
         )
+        stage.enter(self)
         self._show()
+
+    def _control(self, row: Parameter) -> widgets.Widget:
+        start = self._start[row.name]
+        return switch(row, start) if row.flag else slider(row, start, [p[row.name] for p in self.presets.values()])
 
     def _preset_row(self) -> widgets.Widget:
         buttons = []
-        for name in self.presets:
+        for name in self.presets if len(self.presets) > 1 else ():
             button = _button(name, f"Set the sliders to: {name}")
             button.on_click(lambda _, name=name: self.set(self.presets[name]))
             buttons.append(button)
         reset = _button("reset", "Back to where the sliders started", icon="undo")
         reset.on_click(lambda _: self.reset())
-        return widgets.HBox([widgets.Label("Presets:"), *buttons, reset], layout=widgets.Layout(flex_flow="row wrap"))
+        label = [widgets.Label("Presets:")] if buttons else []
+        return widgets.HBox([*label, *buttons, reset, self.pin_button], layout=widgets.Layout(flex_flow="row wrap"))
 
     def _slider_grid(self) -> widgets.Widget:
         columns = "repeat(auto-fit, minmax(min(32em, 100%), 1fr))"
@@ -148,15 +201,41 @@ class Explorer:
         self._quiet = True
         try:
             for name in values.keys() & self.sliders.keys():
-                control = self.sliders[name]
-                control.value = nearest(values[name], [x for _, x in control.options])
+                control, wanted = self.sliders[name], values[name]
+                is_switch = isinstance(control, widgets.Checkbox)
+                control.value = bool(wanted) if is_switch else nearest(wanted, [x for _, x in control.options])
         finally:
             self._quiet = False
         self._moved()
 
     def reset(self) -> None:
-        """Back to the first preset."""
+        """Back to the first preset, with nothing pinned."""
+        self.pin(False)
         self.set(self._start)
+
+    def pin(self, on: bool = True) -> None:
+        """Keep the present result in sight, to compare later ones with; False: no longer."""
+        if not on:
+            self.pinned = None
+        elif self.pinned is None and not self.error:
+            self.pinned = self.outcome
+            text = f"<b>Pinned:</b> {html.escape(self.picture.reading)}"
+            self.pinned_line.value = f'<div class="flashsale-pinned">{text}</div>'
+            self._pinned_table = self.picture.table
+        if self.pinned is None:
+            self.pinned_line.value = ""
+        self.pin_button.value = self.pinned is not None
+        self.picture.pin(self.pinned)
+        if not self.error:
+            self._show()
+
+    def redraw(self) -> None:
+        """Draw the picture from scratch, in the size that now holds (see `presenter`)."""
+        self.picture = self._draw(self.outcome)
+        self.image.layout.max_width = "1400px" if presenting() else "1100px"
+        if self.pinned is not None:
+            self.picture.pin(self.pinned)
+        self._show()
 
     def _moved(self, _: Any = None) -> None:
         if self._quiet:
@@ -169,16 +248,17 @@ class Explorer:
             self._show()
         except Exception as error:
             self.error = f"These settings do not work: {error}"
-            self.line.value = f'<b role="alert">{html.escape(self.error)}</b>'
+            self.line.value = f'<b role="alert" class="flashsale-reading">{html.escape(self.error)}</b>'
             self.image.layout.visibility = "hidden"  # it shows other settings; its place stays
             self.table.value = ""
 
     def _show(self) -> None:
-        text = html.escape(self.picture.reading)
+        # The picture first: it is what the eye waits for, and what takes longest to travel.
         self.image.value = self.picture.png()
         self.image.layout.visibility = "visible"
-        self.line.value = f'<div role="status" aria-live="polite" style="{READING}">{text}</div>'
-        self.table.value = ledger_table(self.outcome)
+        text = html.escape(self.picture.reading).replace("\n", "<br>")
+        self.line.value = f'<div role="status" aria-live="polite" class="flashsale-reading">{text}</div>'
+        self.table.value = html_table(self.picture.table, self._pinned_table if self.pinned is not None else ())
 
     def __repr__(self) -> str:
         return self.error or self.picture.reading
@@ -188,40 +268,96 @@ class Explorer:
         return {**bundle, "text/plain": repr(self), "image/png": self.picture.png()}
 
 
-def ledger_table(outcome: Outcome) -> str:
-    """The ledger of one outcome as an HTML table, for screen readers and for those who prefer numbers."""
-    rows = "".join(
-        f"<tr><th scope='row' style='text-align:left'>{FATES[name][0]}</th><td style='text-align:right'>{count(buyers)}</td>"
-        f"<td style='text-align:right'>{share(buyers, outcome.arrived)}</td></tr>"
-        for name, buyers in fates(outcome).items()
-    )
-    head = "<tr><th scope='col' style='text-align:left'>buyers who ...</th><th scope='col'>number</th><th scope='col'>share</th></tr>"
-    return f"<table>{head}{rows}</table>"
+def _check(rows: list[Parameter], presets: Mapping[str, Values]) -> None:
+    names = [row.name for row in rows]
+    if len(set(names)) < len(names):
+        raise ParameterError(f"two sliders of the same name among {', '.join(names)}: give each its own name")
+    for title, values in presets.items():
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise ParameterError(f"preset {title!r} has no value for {', '.join(missing)}: give one for every slider")
+
+
+def html_table(rows: tuple[tuple[str, ...], ...], pinned: tuple[tuple[str, ...], ...] = ()) -> str:
+    """Rows of words as an HTML table, the first row as its head, and the same rows of a pinned result beside them.
+
+    >>> html_table((("buyers who", "number"), ("paid", "5")))
+    '<table><tr><th scope="col">buyers who</th><th scope="col">number</th></tr>\
+<tr><th scope="row">paid</th><td>5</td></tr></table>'
+    """
+    known = {row[0]: row[1:] for row in pinned}
+    lines = []
+    for i, (name, *cells) in enumerate(rows):
+        cells += [f"pinned: {c}" if i == 0 else c for c in known.get(name, ())]
+        tag = '<th scope="col">{}</th>' if i == 0 else "<td>{}</td>"
+        scope = "col" if i == 0 else "row"
+        inner = "".join(tag.format(html.escape(c)) for c in cells)
+        lines.append(f'<tr><th scope="{scope}">{html.escape(name)}</th>{inner}</tr>')
+    return f"<table>{''.join(lines)}</table>" if lines else ""
+
+
+OWNERS = {"design": Design, "buyers": Buyers, "gateway": PaymentGateway, "demand": Demand.drop}
+"""What the settings of a drop belong to, and what is made from them."""
 
 
 def drop_explorer(
     names: Iterable[str] = ("workers", "admit_rate", "admit_burst", "queue_limit", "attempts"),
     *,
-    presets: Mapping[str, Design] | None = None,
+    presets: Mapping[str, Design | Values] | None = None,
     demand: Demand | None = None,
     buyers: Buyers | None = None,
     gateway: PaymentGateway | None = None,
-) -> Explorer:
-    """An explorer of one drop: sliders for the named fields of `Design`, the rest as in the preset pressed last.
+) -> Explorer[Outcome]:
+    """An explorer of one drop: sliders for the named fields of `Design`, `Buyers`, `PaymentGateway` and `Demand.drop`.
 
-    >>> explorer = drop_explorer()
-    >>> explorer.set({"workers": 160})
+    A preset is a `Design`, or a dict of settings that differ from the default world. What is passed as `demand`,
+    `buyers` or `gateway` stays fixed, except for fields of buyers and gateway that have a slider or stand in a preset.
+
+    >>> explorer = drop_explorer(["workers", "patience"])
+    >>> explorer.set({"workers": 160, "patience": 120})
     >>> explorer.values["workers"]
     160.0
     """
-    presets = presets or PRESETS
-    fields = [row.name for row in parameters("design")]
-    return Explorer(
-        [parameter("design", name) for name in names],
-        lambda values: simulate(Design(**values), demand=demand, buyers=buyers, gateway=gateway),
-        DropPicture,
-        {name: {field: getattr(design, field) for field in fields} for name, design in presets.items()},
-    )
+    rows = [_row(name) for name in names]
+    fixed: dict[str, Any] = {"buyers": buyers or Buyers(), "gateway": gateway or PaymentGateway()}
+    given = {title: _settings(preset) for title, preset in (presets or PRESETS).items()}
+    used = {name for values in given.values() for name in values} | {row.name for row in rows}
+    base = {row.name: _present(row, fixed) for row in map(_row, [r.name for r in parameters("design")])}
+    base |= {name: _present(_row(name), fixed) for name in used}
+    if demand is not None and any(_row(name).owner == "demand" for name in used):
+        raise ParameterError("demand is given, and has sliders as well: leave out one of the two")
+
+    def compute(values: Values) -> Outcome:
+        parts: dict[str, Values] = {owner: {} for owner in OWNERS}
+        for name, number in values.items():
+            parts[_row(name).owner][name] = number
+        return simulate(
+            Design(**parts["design"]),
+            demand=demand if demand is not None else Demand.drop(**parts["demand"]),
+            buyers=replace(fixed["buyers"], **parts["buyers"]),
+            gateway=replace(fixed["gateway"], **parts["gateway"]),
+        )
+
+    return Explorer(rows, compute, DropPicture, {title: {**base, **values} for title, values in given.items()})
+
+
+def _row(name: str) -> Parameter:
+    """The parameter of that name, whoever owns it."""
+    for owner in OWNERS:
+        for row in parameters(owner):
+            if row.name == name:
+                return row
+    return parameter("design", name)  # raises, and says which names there are
+
+
+def _present(row: Parameter, fixed: Mapping[str, Any]) -> Any:
+    return getattr(fixed[row.owner], row.name) if row.owner in fixed else row.default
+
+
+def _settings(preset: Design | Values) -> Values:
+    if isinstance(preset, Design):
+        return {row.name: getattr(preset, row.name) for row in parameters("design")}
+    return dict(preset)
 
 
 PRESETS: dict[str, Design] = {

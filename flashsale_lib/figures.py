@@ -10,32 +10,38 @@ from matplotlib import rc_context
 
 from .canvas import (
     BLUE,
+    DEEP,
     GREEN,
     GREY,
     INK,
+    LIGHT,
     ORANGE,
     RED,
     SKY,
     STYLE,
+    Label,
     LivePicture,
     Picture,
     new,
     plain_log,
+    presenting,
     round_up,
     thousands,
 )
 from .outcome import Outcome
 from .parameters import FloatArray, Numeric
-from .words import count, reading, seconds, single, waited
+from .words import count, reading, seconds, share, single, waited
+
+LOG = " (log scale)"
 
 FATES: dict[str, tuple[str, str, str, str]] = {
     "paid": ("paid", GREEN, "", "white"),
-    "paid_late": ("charged late", "#005f45", "..", "white"),
+    "paid_late": ("charged late", DEEP, "..", "white"),
     "declined": ("card declined", GREY, "", "white"),
     "turned_away": ("turned away", SKY, "//", INK),
     "gave_up": ("gave up waiting", ORANGE, "\\\\", INK),
     "dead_lettered": ("payment failed", RED, "xx", "white"),
-    "open": ("still open", "#cfcfcf", "--", INK),
+    "open": ("still open", LIGHT, "--", INK),
 }
 """Where buyers end, as pictures show it: label, colour, hatch, colour of the text on it."""
 
@@ -47,19 +53,70 @@ def fates(outcome: Outcome) -> dict[str, float]:
     return {name: unfinished if name == "open" else getattr(outcome, name) for name in FATES}
 
 
+def table(outcome: Outcome) -> tuple[tuple[str, ...], ...]:
+    """The ledger of one outcome as rows of words, for screen readers and for those who prefer numbers."""
+    rows = ((FATES[name][0], count(n), share(n, outcome.arrived)) for name, n in fates(outcome).items())
+    return (("buyers who ...", "number", "share"), *rows)
+
+
 class DropPicture(LivePicture[Outcome]):
     """One drop on one page: where buyers ended, and rates, queue and gateway side by side over the same time."""
 
     def __init__(self, outcome: Outcome, width: float = 11.0, height: float = 4.0) -> None:
         with rc_context(STYLE):
-            super().__init__(new(width, height))
-            self.ends = self.figure.add_axes((0.058, 0.79, 0.93, 0.14))
-            panels = self.figure.add_gridspec(1, 3, left=0.058, right=0.988, top=0.655, bottom=0.14, wspace=0.24)
+            super().__init__(new(width, height * (1.15 if presenting() else 1.0)))
+            wide, high = self.figure.get_size_inches()
+            left, right = (0.74 if presenting() else 0.64) / wide, 1 - 0.13 / wide
+            self.ends = self.figure.add_axes((left, 1 - 0.84 / high, right - left, 0.56 / high))
+            panels = self.figure.add_gridspec(
+                1, 3, left=left, right=right, top=1 - 1.38 / high, bottom=0.56 / high, wspace=0.24
+            )
             self.rates, self.queue, self.gateway = (self.figure.add_subplot(panels[i]) for i in range(3))
             self._limits: tuple[float, ...] = ()
+            self._pinned = False
+            self._shown = outcome
             self._draw_ends()
             self._draw_panels()
         self.update(outcome)
+
+    def pin(self, result: Outcome | None) -> None:
+        """Keep an outcome in sight: its ledger as a lower, pale bar, its curves in grey."""
+        with rc_context(STYLE):
+            self._pin_ends(result)
+            self._label_ends(self._shown)
+            for line, name in self.ghosts.items():
+                line.set_visible(result is not None)
+                if result is not None:
+                    line.set_data(result.time, result.series(name))
+
+    def _pin_ends(self, result: Outcome | None) -> None:
+        self._pinned = result is not None
+        tall, low = (1.0, -0.5) if result is None else (0.56, -0.06)
+        for bar in self.bars.values():
+            bar.set(y=low, height=tall)
+        for label in self.labels.values():
+            label.set_y(low + tall / 2)
+        for bar in self.pinned.values():
+            bar.set_visible(False)
+        left = 0.0
+        for name, buyers in fates(result).items() if result is not None else ():
+            part = buyers / max(result.arrived, 1e-300) if result is not None else 0.0
+            self.pinned[name].set(x=left, width=part, visible=part > 0)
+            left += part
+        self.pinned_note.set_visible(result is not None)
+        if result is not None:
+            self.pinned_note.set_text(f"pinned: paid {count(result.paid)}")
+
+    def _label_ends(self, outcome: Outcome) -> None:
+        left, total = 0.0, max(outcome.arrived, 1e-300)
+        for name, buyers in fates(outcome).items():
+            part = buyers / total
+            bar, label = self.bars[name], self.labels[name]
+            bar.set(x=left, width=part, visible=part > 0)
+            full = f"{FATES[name][0]}{' ' if self._pinned else chr(10)}{count(buyers)}"
+            text = full if part > (0.21 if self._pinned else 0.125) else count(buyers) if part > 0.06 else ""
+            label.set(x=left + part / 2, text=text, visible=bool(text))
+            left += part
 
     def _draw_ends(self) -> None:
         axes = self.ends
@@ -67,16 +124,26 @@ class DropPicture(LivePicture[Outcome]):
         axes.set(xlim=(0, 1), ylim=(-0.5, 0.5), xticks=[], yticks=[])
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        self.bars, self.labels = {}, {}
+        self.bars, self.labels, self.pinned = {}, {}, {}
         for name, (_, colour, hatch, ink) in FATES.items():
             drawn = axes.barh([0], [0], height=1.0, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
             self.bars[name] = drawn.patches[0]
+            pale = axes.barh(
+                [-0.32], [0], height=0.36, color=colour, hatch=hatch, edgecolor="white", linewidth=0, alpha=0.55
+            )
+            self.pinned[name] = pale.patches[0]
+            self.pinned[name].set_visible(False)
             box = {"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "none"} if hatch else None
-            self.labels[name] = axes.text(0, 0, "", ha="center", va="center", color=ink, clip_on=True, bbox=box)
-        self.moving += [*self.bars.values(), *self.labels.values()]
+            self.labels[name] = Label(0, 0, "", ha="center", va="center", color=ink, bbox=box)
+            axes.add_artist(self.labels[name])
+        self.pinned_note = Label(
+            0.006, -0.32, "", va="center", fontsize=11.5, bbox={"facecolor": "white"}, visible=False
+        )
+        axes.add_artist(self.pinned_note)
+        self.moving += [*self.bars.values(), *self.labels.values(), *self.pinned.values(), self.pinned_note]
 
     def _draw_panels(self) -> None:
-        self.rates.set_title("Buyers per second (log scale)")
+        self.rates.set_title(("Buyers/s" if presenting() else "Buyers per second") + LOG)
         (self.arriving,) = self.rates.plot(
             [], [], color=GREY, linestyle=":", linewidth=3.5, label="arriving, reloads too"
         )
@@ -86,7 +153,7 @@ class DropPicture(LivePicture[Outcome]):
         self.queue.set_title("Buyers in the queue")
         (self.waiting,) = self.queue.plot([], [], color=ORANGE)
         self.deep = self.queue.fill_between([0, 1], [0, 0], color=ORANGE, alpha=0.25, linewidth=0)
-        self.gateway.set_title("Calls in flight (log scale)")
+        self.gateway.set_title(("Calls" if presenting() else "Calls in flight") + LOG)
         (self.flying,) = self.gateway.plot([], [], color=RED)
         for axes in (self.rates, self.gateway):
             axes.set_yscale("log")
@@ -94,12 +161,18 @@ class DropPicture(LivePicture[Outcome]):
         thousands(self.queue.yaxis)
         self.marks = {axes: self._mark(axes) for axes in (self.rates, self.gateway)}
         self.queue_note, self.gateway_note = (
-            axes.text(0.99, 0.97, "", transform=axes.transAxes, ha="right", va="top", fontsize=11.5)
+            Label(0.99, 0.97, "", transform=axes.transAxes, ha="right", va="top", fontsize=11.5)
             for axes in (self.queue, self.gateway)
         )
+        self.queue.add_artist(self.queue_note)
+        self.gateway.add_artist(self.gateway_note)
         for axes in (self.rates, self.queue, self.gateway):
             axes.set_xlabel("time (s)")
-        self.moving += [self.arriving, self.admitted, self.paying, self.deep, self.waiting, self.flying]
+        self.ghosts = {
+            axes.plot([], [], color=GREY, linewidth=1.4, linestyle=(0, (1, 1)), visible=False)[0]: name
+            for axes, name in ((self.rates, "goodput"), (self.queue, "queue"), (self.gateway, "in_flight"))
+        }
+        self.moving += [*self.ghosts, self.arriving, self.admitted, self.paying, self.deep, self.waiting, self.flying]
         self.moving += [self.queue_note, self.gateway_note]
 
     @staticmethod
@@ -111,16 +184,9 @@ class DropPicture(LivePicture[Outcome]):
 
     def move(self, result: Outcome) -> None:
         outcome = result
-        self.reading = reading(outcome)
-        left, total = 0.0, max(outcome.arrived, 1e-300)
-        for name, buyers in fates(outcome).items():
-            part = buyers / total
-            bar, label = self.bars[name], self.labels[name]
-            bar.set(x=left, width=part, visible=part > 0)
-            text = f"{FATES[name][0]}\n{count(buyers)}" if part > 0.115 else count(buyers) if part > 0.05 else ""
-            label.set(x=left + part / 2, text=text, visible=bool(text))
-            left += part
-
+        self.reading, self.table = reading(outcome), table(outcome)
+        self._shown = outcome
+        self._label_ends(outcome)
         rates = {self.arriving: outcome.offered, self.admitted: outcome.admitted, self.paying: outcome.goodput}
         for line, values in (*rates.items(), (self.waiting, outcome.queue), (self.flying, outcome.in_flight)):
             line.set_data(outcome.time, values)
@@ -132,7 +198,7 @@ class DropPicture(LivePicture[Outcome]):
     def _set_limits(self, outcome: Outcome, fastest: float) -> None:
         """Axis limits, in steps so big that most moves leave them alone."""
         calls, rate = outcome.scenario[3].peak()
-        rate_top = 10.0 * 10.0 ** np.ceil(np.log10(max(fastest, rate, 10.0)) - 1e-9) / 2
+        rate_top = (100.0 if presenting() else 10.0) * 10.0 ** np.ceil(np.log10(max(fastest, rate, 10.0)) - 1e-9) / 2
         call_top = 10.0 ** np.ceil(np.log10(max(4.0 * outcome.max_in_flight, 25.0 * min(calls, 1e6))))
         deep = max(10.0, round_up(outcome.max_queue))
         limits = (outcome.time[0], outcome.time[-1], rate_top, call_top, deep, calls, rate)
@@ -145,7 +211,7 @@ class DropPicture(LivePicture[Outcome]):
         self.queue.set_ylim(0, 1.3 * deep)
         self.gateway.set_ylim(1, call_top)
         for axes, level, name in (
-            (self.rates, rate, f"the gateway's best, {rate:.0f}"),
+            (self.rates, rate, f"gateway's best, {rate:.0f}"),
             (self.gateway, calls, f"best, {count(calls)}"),
         ):
             line, text = self.marks[axes]
