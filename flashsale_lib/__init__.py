@@ -21,7 +21,7 @@ from .scenario import Buyers, Design, PaymentGateway
 from .usl import UslFitWarning, fit_usl, usl_peak, usl_response_time, usl_throughput
 
 if TYPE_CHECKING:
-    from . import controls, exercises, figures, words
+    from . import controls, exercises, figures, jobs, words
     from .abandonment import erlang_a
     from .cost import Prices, bill, cost_per_order
     from .erlang import erlang_b, erlang_c, mmc, mmck
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("controls", "exercises", "figures", "words")
+_MODULES = ("controls", "exercises", "figures", "jobs", "words")
 _LATER = {
     "erlang": ("erlang_b", "erlang_c", "mmc", "mmck"),
     "abandonment": ("erlang_a",),
@@ -74,6 +74,7 @@ __all__ = [
     "fluid_queue",
     "grid",
     "halfin_whitt",
+    "jobs",
     "mmc",
     "mmck",
     "parameter",

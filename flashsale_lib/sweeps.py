@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +94,7 @@ def sweep(
     dt: float = parameter("simulation", "dt").default,
     executor: Executor | None = None,
     chunk: int = CHUNK,
-    progress: bool = True,
+    progress: bool | Callable[[int, int], None] = True,
     store: str | Path | None = None,
 ) -> pd.DataFrame:
     """Play many designs; a tidy table with one row each, in their order.
@@ -108,7 +108,8 @@ def sweep(
     executor : any `concurrent.futures.Executor` (threads, processes, Dask's `Client.get_executor()`, ...) that plays
         the chunks. Without one, they are played here, on all cores. Should it break, the rest is played here.
     chunk : designs in one job; memory grows with this and with the table, not with the number of designs at once.
-    progress : show a progress bar, on stderr.
+    progress : show a progress bar, on stderr. Or a function: it is called with how many designs are done, and how many
+        there are, and ends the sweep by raising (`fs.jobs.Job` passes one, for its bar and its cancel button).
     store : a folder in which each finished chunk is kept. A sweep that was interrupted goes on from there when it is
         called again with the same arguments. It does not notice a new version of this library: then, empty it.
 
@@ -136,10 +137,14 @@ def sweep(
     size = len(next(iter(columns.values())))
     jobs = [{name: column[i : i + chunk] for name, column in columns.items()} for i in range(0, size, chunk)]
     results: list[Any] = [None] * len(jobs)
-    with _bar(size, progress) as bar:
+    done, report = 0, progress if callable(progress) else None
+    with _bar(size, progress is True) as bar:
         for number, result in _results(jobs, world, executor, store):
             results[number] = result
+            done += len(result["arrived"])
             bar.update(len(result["arrived"]))
+            if report is not None:
+                report(done, size)
     frames = [pd.DataFrame({**job, **result}) for job, result in zip(jobs, results, strict=True)]
     return pd.concat(frames, ignore_index=True)
 
