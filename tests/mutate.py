@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLAIN = {"pieces", "policies", "step"}
 """Modules that are compiled: their mutants run as plain Python, or every one would wait for the compiler."""
 TESTS = {
-    "parameters": "test_parameters",
+    "parameters": "test_parameters test_retries",
     "demand": "test_demand",
     "scenario": "test_parameters test_usl",
     "usl": "test_usl test_usl_fit",
@@ -74,6 +74,9 @@ EQUIVALENT: dict[str, str] = {
     "quantiles: bin_ > 0 -> bin_ >= 0": "the first bin is read as 0 in the line after",
     "demand: width > 0 -> width >= 0": "an interval of no width is never entered: nobody arrives in it",
     "retries: np.arange(20) -> np.arange(21)": "there are at most 20 attempts",
+    "parameters: if inside and (not row.flag) and (value.is_integer() or not row.whole) -> "
+    "if inside and (not row.flag) and (value.is_integer() and (not row.whole))": "fewer values take the short way to one answer",
+    "parameters: np.floor(array) -> np.ceil(array)": "a whole number is either, and nothing else is",
     "step: min(p.breaker_threshold, p.aimd_target, p.retry_budget) < math.inf -> "
     "min(p.breaker_threshold, p.aimd_target, p.retry_budget) <= math.inf": "learns what no policy then asks for",
     "fluid: flow.T.reshape(per_step[0].shape) -> flow.T.reshape(per_step[1].shape)": "all have been broadcast to one shape",
@@ -87,6 +90,10 @@ EQUIVALENT: dict[str, str] = {
     "erlang_kernels: np.where(close, d, 0.0) -> np.where(close, d, 1.0)": "in the place of numbers that take the other route",
     "erlang_kernels: len(starts) == 1 -> len(starts) != 1": "with threads or without: the same values",
     "erlang_kernels: len(starts) == 1 -> len(starts) == 0": "with threads or without: the same values",
+    "compiler: digest = hashlib.sha256(b''.join((source.read_bytes() for source in sources))).hexdigest()[:12] -> "
+    "digest = hashlib.sha256(b''.join((source.read_bytes() for source in sources))).hexdigest()[:11]": "a name one digit shorter",
+    "compiler: digest = hashlib.sha256(b''.join((source.read_bytes() for source in sources))).hexdigest()[:12] -> "
+    "digest = hashlib.sha256(b''.join((source.read_bytes() for source in sources))).hexdigest()[:13]": "a name one digit longer",
 }
 """Survivors that change nothing a test could see: "module: before -> after", and why."""
 

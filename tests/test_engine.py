@@ -5,6 +5,7 @@ import copy
 import math
 import threading
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,18 @@ def test_the_folder_of_the_machine_code_follows_the_text_of_every_source(monkeyp
     assert one != both
     assert compiler._cache_folder(functions) == both
     assert [path.parent for path in (tmp_path / "__pycache__").glob("numba-*")] == [tmp_path / "__pycache__"] * 2
+
+
+def test_the_machine_code_is_kept_in_that_folder_and_numba_keeps_its_own_setting():
+    """Else a change in one source would leave the old machine code of another's functions in use."""
+    numba = pytest.importorskip("numba")
+    kept_in = numba.config.CACHE_DIR
+    here = types.ModuleType("here")
+    vars(here).update(relax=pieces.relax, math=math)
+    relax = compile_functions(here)["relax"]
+    assert relax(0.0, 0.5) == (1.0, 0.5)
+    assert Path(relax.stats.cache_path).is_relative_to(compiler._cache_folder([pieces.relax]))
+    assert kept_in == numba.config.CACHE_DIR
 
 
 def test_a_folder_that_cannot_be_made_or_written_is_left_to_numba(monkeypatch, tmp_path):
