@@ -185,10 +185,11 @@ class Demand:
         [25.0, 50.0, 0.0]
         """
         t = np.asarray(t, dtype=np.float64)
-        i = np.clip(np.searchsorted(self.time, t, side="left"), 1, self.time.size - 1)
-        left, right = self.time[i - 1], self.time[i]
+        i = np.minimum(np.searchsorted(self.time, t, side="left"), self.time.size - 1)
+        before = np.maximum(i - 1, 0)
+        left, right = self.time[before], self.time[i]
         part = np.where(right > left, (t - left) / np.where(right > left, right - left, 1.0), 1.0)
-        rate = self.rate[..., i - 1] * (1.0 - part) + self.rate[..., i] * part
+        rate = self.rate[..., before] * (1.0 - part) + self.rate[..., i] * part
         rate = np.where((t < self.time[0]) | (t > self.time[-1]), 0.0, rate)
         return float(rate) if rate.ndim == 0 else rate
 

@@ -253,7 +253,7 @@ def serve():
 
     folder = Path.cwd()
     sys.path[:0] = [str(folder), str(folder / "tests")]
-    hypothesis.settings.register_profile("mutants", phases=[hypothesis.Phase.generate])  # no shrinking: it takes long
+    hypothesis.settings.register_profile("mutants", phases=[hypothesis.Phase.generate], deadline=None)  # no shrinking
     hypothesis.settings.load_profile("mutants")
     del numba, pandas, scipy
     for line in sys.stdin:

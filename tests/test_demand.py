@@ -65,6 +65,7 @@ def test_cumulative_is_the_integral_of_the_rate():
     assert JUMPY.total == 5 * 10 + 25 * 10 + 4 * 5
     assert [JUMPY.cumulative(t) for t in (-5, 0, 25, 99)] == [0, 0, JUMPY.total, JUMPY.total]
     assert [JUMPY(t) for t in (-1, 0, 10, 10.001, 25, 26)] == pytest.approx([0, 5, 5, 49.995, 8, 0])
+    assert fs.Demand([0, 0, 10], [5, 8, 8])([0, 1]).tolist() == [5, 8], "at a jump the rate before it, at the start too"
 
 
 def test_scaling_multiplies_every_count():
