@@ -77,6 +77,11 @@ EQUIVALENT: dict[str, str] = {
     "parameters: if inside and (not row.flag) and (value.is_integer() or not row.whole) -> "
     "if inside and (not row.flag) and (value.is_integer() and (not row.whole))": "fewer values take the short way to one answer",
     "parameters: np.floor(array) -> np.ceil(array)": "a whole number is either, and nothing else is",
+    "usl: exact = {'bounds': (low, high), 'method': 'dogbox', 'ftol': 1e-15, 'xtol': 1e-15, 'gtol': 1e-15, 'max_nfev': 2000} -> "
+    "exact = {'bounds': (low, high), 'method': 'dogbox', 'ftol': 1e-15, 'xtol': 1e-15, 'gtol': 1e-15, 'max_nfev': 2001}": "gives "
+    "up a step later",
+    "usl: p < 1e-10 -> p <= 1e-10": "one point of a continuum",
+    "usl: p > (1.0 - 1e-10) * high -> p >= (1.0 - 1e-10) * high": "one point of a continuum",
     "step: min(p.breaker_threshold, p.aimd_target, p.retry_budget) < math.inf -> "
     "min(p.breaker_threshold, p.aimd_target, p.retry_budget) <= math.inf": "learns what no policy then asks for",
     "fluid: flow.T.reshape(per_step[0].shape) -> flow.T.reshape(per_step[1].shape)": "all have been broadcast to one shape",

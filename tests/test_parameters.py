@@ -191,6 +191,7 @@ def test_brownouts_chain_and_compare():
     gateway = fs.PaymentGateway().brownout(1, 2, 0.5).brownout(3, 4, [0.1, 0.2])
     assert [b.start for b in gateway.brownouts] == [1, 3]
     assert gateway == fs.PaymentGateway().brownout(1, 2, 0.5).brownout(3, 4, [0.1, 0.2]) != fs.PaymentGateway()
+    assert fs.simulate(gateway=fs.PaymentGateway().brownout(80, 80, 0.0)).paid == fs.simulate().paid, "over at once"
     with pytest.raises(fs.ParameterError, match=r"must be a tuple of Brownout; use .brownout"):
         fs.PaymentGateway(brownouts=[Brownout(1, 2, 0.5)])
 
