@@ -152,7 +152,9 @@ class Label(Text):
         ascent, descent = font.getmetrics()
         lines = [(line, font.getlength(line)) for line in self.get_text().split("\n")]
         height, width = (ascent + descent) * len(lines), max(length for _, length in lines)
-        above = {"top": 0.0, "center": 0.5, "center_baseline": 0.5, "bottom": 1.0, "baseline": 1.0}[self.get_verticalalignment()]
+        above = {"top": 0.0, "center": 0.5, "center_baseline": 0.5, "bottom": 1.0, "baseline": 1.0}[
+            self.get_verticalalignment()
+        ]
         before = {"left": 0.0, "center": 0.5, "right": 1.0}[self.get_horizontalalignment()]
         top, left = renderer.height - y - above * height, x - before * width
         box = self.get_bbox_patch()
@@ -210,7 +212,8 @@ class LivePicture(Picture, Generic[Shown]):
 
     Subclasses put the moving artists into `self.moving` (they are then left out of the background). In `move` they set
     data, the reading line and the table (the same numbers as rows of words, the head first), and call `self.rescale()`
-    when an axis limit changes, which costs one full drawing. `pin` keeps a result in sight, to compare with.
+    when an axis limit changes, which costs one full drawing: or one of its axes, where `cells` says which part of the
+    canvas belongs to them alone (left, bottom, right, top in pixels). `pin` keeps a result in sight, to compare with.
     """
 
     def __init__(self, figure: Figure) -> None:
@@ -218,7 +221,10 @@ class LivePicture(Picture, Generic[Shown]):
         self.table: tuple[tuple[str, ...], ...] = ()
         self.moving: list[Artist] = []
         self._canvas = FigureCanvasAgg(figure)
+        self.cells: dict[Any, tuple[int, int, int, int]] = {}
         self._background: Any = None
+        self._stale: dict[Any, Any] = {}
+        self._kept: dict[Any, Any] = {}
 
     def move(self, result: Shown) -> None:
         raise NotImplementedError
@@ -227,9 +233,15 @@ class LivePicture(Picture, Generic[Shown]):
         """Keep a result in the picture, pale, behind the present one; None takes it away."""
         raise NotImplementedError
 
-    def rescale(self) -> None:
-        """Forget the background: axes, ticks or labels have changed."""
-        self._background = None
+    def rescale(self, axes: Any = None, key: Any = None) -> None:
+        """Axes, ticks or labels have changed: draw the background again, or only the cell of one pair of axes.
+
+        The cell is kept under the key (whatever its looks depend on), so that going back costs nothing.
+        """
+        if axes is None or axes not in self.cells:
+            self._background = None
+        else:
+            self._stale[axes] = key
 
     def update(self, result: Shown) -> None:
         """Show another result."""
@@ -242,13 +254,34 @@ class LivePicture(Picture, Generic[Shown]):
                 for artist in self.moving:
                     artist.set_animated(True)
                 self._canvas.draw()
-                self._background = self._canvas.copy_from_bbox(self.figure.bbox)
-            self._canvas.restore_region(self._background)
+                self._keep()
             renderer = self._canvas.get_renderer()
+            self._canvas.restore_region(self._background)
+            if self._stale:
+                for axes, key in self._stale.items():
+                    self._draw_cell(axes, key, renderer)
+                self._keep()
             for artist in self.moving:
                 if artist.get_visible():
                     artist.draw(renderer)
         return encode(self._canvas)
+
+    def _keep(self) -> None:
+        self._background = self._canvas.copy_from_bbox(self.figure.bbox)
+        self._stale.clear()
+
+    def _draw_cell(self, axes: Any, key: Any, renderer: Any) -> None:
+        left, bottom, right, top = self.cells[axes]
+        pixels = np.asarray(self._canvas.buffer_rgba())
+        cell = pixels[pixels.shape[0] - top : pixels.shape[0] - bottom, left:right]
+        if (axes, key) in self._kept:
+            cell[...] = self._kept[axes, key]
+            return
+        cell[...] = 255
+        axes.draw(renderer)
+        if len(self._kept) >= 60:
+            del self._kept[next(iter(self._kept))]
+        self._kept[axes, key] = cell.copy()
 
 
 # --- where things go: sizes in points (1/72 inch of the sheet), in which text has the same size in both modes ---------
@@ -331,28 +364,31 @@ def boxes(axes: Any, x: Any, y: Any, half: float = 3.0) -> list[tuple[float, flo
     return [(a - half, b - half, a + half, b + half) for a, b in at.tolist()]
 
 
-def put(label: Text, at: tuple[float, float], taken: list[tuple[float, ...]], away: float = 8.0) -> Any:
+def put(label: Text, at: tuple[float, float], taken: Any, away: float = 8.0, reach: int = 5) -> tuple[float, ...]:
     """Put a label next to a point (in data): inside its axes and off what is `taken`, as far as there is room.
 
-    The label lives in `axes.transAxes` with its lower left corner as anchor. Returns its own box, as from `boxes`.
+    Of places at up to `reach` distances, the nearest that covers least. The label lives in `axes.transAxes` with its
+    lower left corner as anchor. Returns its own box, as from `boxes`.
     """
     axes: Any = label.axes
     wide, high = size_of(axes)
-    w, h = text_size(label.get_text(), float(label.get_fontsize()))
+    w, h = text_size(label.get_text(), float(label.get_fontsize()), label.get_fontweight() == "bold")
     (x, y, *_), *_ = boxes(axes, *at, half=0.0)
     others = np.array([*taken, (x - 4, y - 4, x + 4, y + 4)], dtype=np.float64)
-    best, least = (0.0, 0.0, w, h), np.inf
-    for far in (away, 3 * away):
-        for left in (x + far, x - far - w, x - w / 2):
-            for bottom in (y + far / 2, y - far / 2 - h, y - h / 2):
-                a, b = min(max(left, 2.0), wide - w - 2.0), min(max(bottom, 2.0), high - h - 2.0)
-                across = np.minimum(others[:, 2], a + w) - np.maximum(others[:, 0], a)
-                up = np.minimum(others[:, 3], b + h) - np.maximum(others[:, 1], b)
-                over = float(np.sum(np.maximum(across, 0.0) * np.maximum(up, 0.0)))
-                if over < least - 1e-6:
-                    best, least = (a, b, a + w, b + h), over
-    label.set(x=best[0] / wide, y=best[1] / high)
-    return best
+    far = away * np.array([1.0, 2.0, 4.0, 7.0, 11.0])[:reach, np.newaxis, np.newaxis]
+    left = np.concatenate([x + far, x - far - w, np.full_like(far, x - w / 2)], axis=1)
+    bottom = np.concatenate([y + 0.7 * far, y - 0.7 * far - h, np.full_like(far, y - h / 2)], axis=1).transpose(0, 2, 1)
+    places = np.broadcast_arrays(left, bottom, far)
+    a, b = (
+        np.maximum(np.minimum(p.ravel(), end), 2.0)
+        for p, end in zip(places, (wide - w - 2, high - h - 2), strict=False)
+    )
+    across = np.minimum(others[:, 2], a[:, np.newaxis] + w) - np.maximum(others[:, 0], a[:, np.newaxis])
+    up = np.minimum(others[:, 3], b[:, np.newaxis] + h) - np.maximum(others[:, 1], b[:, np.newaxis])
+    covered = np.sum(np.maximum(across, 0.0) * np.maximum(up, 0.0), axis=1)
+    best = int(np.argmin(np.round(covered + 4.0 * places[2].ravel(), 3)))
+    label.set(x=a[best] / wide, y=b[best] / high)
+    return float(a[best]), float(b[best]), float(a[best] + w), float(b[best] + h)
 
 
 def brief(value: float) -> str:
@@ -361,7 +397,7 @@ def brief(value: float) -> str:
     >>> [brief(x) for x in (0.012345, 86.57, 1234.5, 2.5e7, float("inf"))]
     ['0.0123', '86.6', '1,234', '25,000,000', 'no limit']
     """
-    if np.isnan(value):
+    if np.isnan(value) or value == -np.inf:
         return "none"
     if np.isinf(value):
         return "no limit"

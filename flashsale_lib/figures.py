@@ -69,10 +69,17 @@ class DropPicture(LivePicture[Outcome]):
             left, right = (0.74 if presenting() else 0.64) / wide, 1 - 0.13 / wide
             self.ends = self.figure.add_axes((left, 1 - 0.84 / high, right - left, 0.56 / high))
             panels = self.figure.add_gridspec(
-                1, 3, left=left, right=right, top=1 - 1.38 / high, bottom=0.56 / high, wspace=0.24
+                1,
+                3,
+                left=left,
+                right=right,
+                top=1 - 1.38 / high,
+                bottom=0.56 / high,
+                wspace=0.42 if presenting() else 0.31,
             )
             self.rates, self.queue, self.gateway = (self.figure.add_subplot(panels[i]) for i in range(3))
-            self._limits: tuple[float, ...] = ()
+            self._limits: dict[Any, tuple[float, ...]] = {}
+            self.cells = self._cells()
             self._pinned = False
             self._shown = outcome
             self._draw_ends()
@@ -145,7 +152,12 @@ class DropPicture(LivePicture[Outcome]):
     def _draw_panels(self) -> None:
         self.rates.set_title(("Buyers/s" if presenting() else "Buyers per second") + LOG)
         (self.arriving,) = self.rates.plot(
-            [], [], color=GREY, linestyle=":", linewidth=3.5, label="arriving, reloads too"
+            [],
+            [],
+            color=GREY,
+            linestyle=":",
+            linewidth=3.5,
+            label="arriving" if presenting() else "arriving, reloads too",
         )
         (self.admitted,) = self.rates.plot([], [], color=BLUE, linestyle="--", label="let in")
         (self.paying,) = self.rates.plot([], [], color=GREEN, label="paying")
@@ -157,6 +169,7 @@ class DropPicture(LivePicture[Outcome]):
         (self.flying,) = self.gateway.plot([], [], color=RED)
         for axes in (self.rates, self.gateway):
             axes.set_yscale("log")
+            axes.minorticks_off()  # many, and slow to draw
             plain_log(axes.yaxis)
         thousands(self.queue.yaxis)
         self.marks = {axes: self._mark(axes) for axes in (self.rates, self.gateway)}
@@ -201,23 +214,33 @@ class DropPicture(LivePicture[Outcome]):
         rate_top = (100.0 if presenting() else 10.0) * 10.0 ** np.ceil(np.log10(max(fastest, rate, 10.0)) - 1e-9) / 2
         call_top = 10.0 ** np.ceil(np.log10(max(4.0 * outcome.max_in_flight, 25.0 * min(calls, 1e6))))
         deep = max(10.0, round_up(outcome.max_queue))
-        limits = (outcome.time[0], outcome.time[-1], rate_top, call_top, deep, calls, rate)
-        if limits == self._limits:
-            return
-        self._limits = limits
-        for axes in (self.rates, self.queue, self.gateway):
-            axes.set_xlim(outcome.time[0], outcome.time[-1])
-        self.rates.set_ylim(1, rate_top)
-        self.queue.set_ylim(0, 1.3 * deep)
-        self.gateway.set_ylim(1, call_top)
-        for axes, level, name in (
-            (self.rates, rate, f"gateway's best, {rate:.0f}"),
-            (self.gateway, calls, f"best, {count(calls)}"),
+        window = (outcome.time[0], outcome.time[-1])
+        for axes, limits, mark in (
+            (self.rates, (1.0, rate_top), (rate, f"gateway's best, {rate:.0f}")),
+            (self.queue, (0.0, 1.3 * deep), None),
+            (self.gateway, (1.0, call_top), (calls, f"best, {count(calls)}")),
         ):
-            line, text = self.marks[axes]
-            line.set_ydata([level, level])
-            text.set(y=level, text=name, visible=bool(1 < level < axes.get_ylim()[1]))
-        self.rescale()
+            key = (*window, *limits, *(mark or ()))
+            if self._limits.get(axes) == key:
+                continue
+            self._limits[axes] = key
+            axes.set_xlim(*window)
+            axes.set_ylim(*limits)
+            if mark is not None:
+                line, text = self.marks[axes]
+                line.set_ydata([mark[0], mark[0]])
+                text.set(y=mark[0], text=mark[1], visible=bool(limits[0] < mark[0] < limits[1]))
+            self.rescale(axes, key)
+
+    def _cells(self) -> dict[Any, tuple[int, int, int, int]]:
+        """The part of the canvas that each panel has to itself: from its own numbers to those of the next."""
+        wide, high = self._canvas.get_width_height()
+        panels = (self.rates, self.queue, self.gateway)
+        edges = [panel.get_position().x0 for panel in panels[1:]]
+        gap = edges[0] - panels[0].get_position().x1
+        borders = [0, *(round(wide * (edge - 0.8 * gap)) for edge in edges), wide]
+        top = round(high * (self.rates.get_position().y1 + self.ends.get_position().y0) / 2)
+        return {panel: (borders[i], 0, borders[i + 1], top) for i, panel in enumerate(panels)}
 
 
 def ledger(outcomes: Mapping[str, Outcome]) -> Picture:

@@ -1,13 +1,15 @@
 """Explorers driven without a browser: every slider to both ends, every preset, random settings, and a bad setting."""
 
+import html
 import math
 import random
+from typing import Any
 
 import numpy as np
 import pytest
 
 import flashsale_lib as fs
-from flashsale_lib.controls import PRESETS, Explorer, choices, drop_explorer, slider
+from flashsale_lib.controls import PRESETS, Explorer, choices, drop_explorer, html_table, knob, presenter, slider
 from flashsale_lib.figures import DropPicture
 from flashsale_lib.outcome import SERIES
 from flashsale_lib.parameters import TABLE, Parameter, parameter
@@ -69,8 +71,12 @@ def test_an_unknown_setting_is_refused(explorer: Explorer) -> None:
         explorer.set({"worker": 10})
 
 
+def buttons_of(explorer: Explorer) -> list[Any]:
+    return [w for w in explorer.widget.children[0].children if hasattr(w, "click")]
+
+
 def test_buttons_press_the_presets(explorer: Explorer) -> None:
-    buttons = [w for w in explorer.widget.children[0].children if hasattr(w, "click")]
+    buttons = buttons_of(explorer)
     assert [b.description for b in buttons] == [*PRESETS, "reset"]
     buttons[1].click()
     assert explorer.values == explorer.presets["protected"]
@@ -78,9 +84,10 @@ def test_buttons_press_the_presets(explorer: Explorer) -> None:
     assert explorer.values == explorer.presets["naive"]
 
 
-def test_200_random_settings(explorer: Explorer) -> None:
+def test_random_settings(explorer: Explorer) -> None:
+    """More of them, and for every explorer there is, in test_explorers.py."""
     draw = random.Random(12)
-    for _ in range(200):
+    for _ in range(20):
         explorer.set({name: draw.choice(c.options)[1] for name, c in explorer.sliders.items()})
         check(explorer)
 
@@ -111,6 +118,23 @@ def test_moving_gives_the_picture_that_a_fresh_drawing_gives(explorer: Explorer)
         explorer.picture.rescale()
         assert explorer.picture.png() == moved
         assert DropPicture(explorer.outcome).png() == moved
+
+
+@pytest.mark.parametrize("big", [False, True], ids=["usual", "presenter"])
+def test_drawing_one_panel_again_leaves_nothing_behind(big: bool) -> None:
+    """Other windows and crowds change the limits, ticks and marks of single panels."""
+    presenter(big)
+    try:
+        picture = DropPicture(fs.simulate(fs.Design.naive()))
+        picture.png()
+        for window in (600, 3600):
+            for crowd in (0.01, 1, 30, 1):
+                demand = fs.Demand.drop(window=window).scaled(crowd)
+                outcome = fs.simulate(fs.Design.unlimited(workers=150), demand=demand)
+                picture.update(outcome)
+                assert picture.png() == DropPicture(outcome).png()
+    finally:
+        presenter(False)
 
 
 def test_a_failing_computation_is_shown_and_the_next_move_works() -> None:
@@ -146,3 +170,119 @@ def test_every_slider_offers_legal_distinct_labelled_values(row: Parameter) -> N
     assert len(set(labels)) == len(labels)
     assert control.description == row.label and row.unit in row.label
     assert math.isinf(offered[-1]) == row.slider.unlimited
+
+
+# --- compare, other parameters, presenter mode ------------------------------------------------------------------------
+
+
+def test_a_pinned_result_stays_in_picture_words_and_table() -> None:
+    explorer = drop_explorer()
+    explorer.set(explorer.presets["protected"])
+    kept = explorer.outcome
+    explorer.pin_button.value = True
+    explorer.set(explorer.presets["480 workers"])
+    check(explorer)
+    assert explorer.pinned is kept
+    assert reading(kept) in html.unescape(explorer.pinned_line.value)
+    row = f"<td>{count(explorer.outcome.paid)}</td>"
+    assert row in explorer.table.value and f"<td>{count(kept.paid)}</td>" in explorer.table.value
+    assert "pinned: number" in explorer.table.value
+    picture = explorer.picture
+    assert isinstance(picture, DropPicture)
+    for line, name in picture.ghosts.items():
+        assert line.get_visible()
+        np.testing.assert_array_equal(line.get_ydata(), kept.series(name))
+    pinned = {name: bar.get_width() * kept.arrived for name, bar in picture.pinned.items() if bar.get_visible()}
+    assert pinned["paid"] == pytest.approx(kept.paid) and sum(pinned.values()) == pytest.approx(kept.arrived)
+    with_pin = bytes(explorer.image.value)
+    explorer.reset()
+    assert explorer.pinned is None and not explorer.pin_button.value and explorer.pinned_line.value == ""
+    assert not any(line.get_visible() for line in picture.ghosts)
+    assert bytes(explorer.image.value) == bytes(drop_explorer().image.value) != with_pin  # nothing stays behind
+
+
+def test_pinning_twice_keeps_the_first_and_an_error_is_not_pinned() -> None:
+    explorer = drop_explorer(["workers"])
+    first = explorer.outcome
+    explorer.pin()
+    explorer.set({"workers": 100})
+    explorer.pin()
+    assert explorer.pinned is first
+    explorer.pin(False)
+    explorer.compute = lambda values: fs.simulate(fs.Design(workers=-1))
+    explorer.set({"workers": 50})
+    assert "do not work" in repr(explorer)
+    explorer.pin()
+    assert explorer.pinned is None and not explorer.pin_button.value
+
+
+def test_a_drop_explorer_takes_parameters_of_buyers_gateway_and_demand() -> None:
+    presets = {"as it is": fs.Design(), "impatient": {"patience": 60.0, "surge": 350.0, "error_rate": 0.1}}
+    explorer = drop_explorer(["workers", "patience", "surge", "error_rate", "skip_stale"], presets=presets)
+    assert explorer.outcome.paid == fs.simulate().paid
+    explorer.set(explorer.presets["impatient"])
+    wanted = fs.simulate(
+        demand=fs.Demand.drop(surge=350), buyers=fs.Buyers(patience=60), gateway=fs.PaymentGateway(error_rate=0.1)
+    )
+    assert explorer.outcome.paid == wanted.paid and explorer.outcome.arrived == wanted.arrived
+    explorer.sliders["skip_stale"].value = False
+    assert explorer.outcome.paid_late > 0
+    explorer.reset()
+    assert explorer.sliders["skip_stale"].value is True and explorer.outcome.paid == fs.simulate().paid
+
+
+def test_what_is_given_stays_fixed_and_a_given_demand_has_no_sliders() -> None:
+    troubled = fs.PaymentGateway(error_rate=0.05).brownout(100, 160, 0.2)
+    explorer = drop_explorer(["workers", "decline_rate"], gateway=troubled, presets={"start": fs.Design()})
+    assert explorer.outcome.paid == fs.simulate(gateway=troubled).paid
+    with pytest.raises(fs.ParameterError, match="leave out one of the two"):
+        drop_explorer(["surge"], demand=fs.Demand.drop())
+    with pytest.raises(fs.UnknownParameterError, match="workes"):
+        drop_explorer(["workes"])
+
+
+def test_presets_lack_nothing_and_names_are_single() -> None:
+    workers = parameter("design", "workers")
+    with pytest.raises(fs.ParameterError, match="preset 'b' has no value for workers"):
+        Explorer([workers], lambda v: fs.simulate(), DropPicture, {"a": {"workers": 10.0}, "b": {}})
+    with pytest.raises(fs.ParameterError, match="two sliders of the same name"):
+        Explorer([workers, workers], lambda v: fs.simulate(), DropPicture)
+
+
+def test_knobs_refuse_impossible_ends() -> None:
+    row = knob("arrival_rate", "calls/s", low=1, high=100, start=10, step=20, log=True)
+    assert row.label == "arrival rate (calls/s)" and choices(row)[0] == 1 and choices(row)[-1] == 100
+    for bad in ({"low": 5, "high": 5}, {"low": 0, "high": 5, "log": True}, {"low": 0, "high": 5, "step": 0}):
+        with pytest.raises(fs.ParameterError, match="mend the ends"):
+            knob("x", "s", **{"start": 5, **bad})
+    with pytest.raises(fs.ParameterError, match="starts at 7: must be from 0 to 5"):
+        knob("x", "s", low=0, high=5, start=7)
+
+
+def test_presenter_mode_enlarges_what_is_shown_and_what_comes() -> None:
+    explorer = drop_explorer()
+    explorer.pin()
+    usual = width(bytes(explorer.image.value))
+    assert "flashsale-presenter" not in explorer.widget._dom_classes
+    presenter()
+    try:
+        assert width(bytes(explorer.image.value)) > 1.2 * usual
+        assert "flashsale-presenter" in explorer.widget._dom_classes
+        assert explorer.pinned is not None
+        explorer.set({"workers": 300})
+        assert width(bytes(explorer.image.value)) > 1.2 * usual
+        later = drop_explorer()
+        assert "flashsale-presenter" in later.widget._dom_classes and width(bytes(later.image.value)) > 1.2 * usual
+    finally:
+        presenter(False)
+    assert width(bytes(explorer.image.value)) == usual and "flashsale-presenter" not in later.widget._dom_classes
+
+
+def width(png: bytes) -> int:
+    return int.from_bytes(png[16:20], "big")
+
+
+def test_a_table_is_escaped_and_takes_a_pinned_one_beside_it() -> None:
+    table = html_table((("a", "b"), ("<i>", "1")), (("a", "b"), ("<i>", "2")))
+    assert table.count("<tr>") == 2 and "&lt;i&gt;" in table and "pinned: b" in table and "<td>2</td>" in table
+    assert html_table(()) == ""
