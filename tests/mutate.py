@@ -82,6 +82,8 @@ EQUIVALENT: dict[str, str] = {
     "up a step later",
     "usl: p < 1e-10 -> p <= 1e-10": "one point of a continuum",
     "usl: p > (1.0 - 1e-10) * high -> p >= (1.0 - 1e-10) * high": "one point of a continuum",
+    "drop: _common_shape({**fields, 'demand.rate': demand.rate[..., 0]}, gateway) -> "
+    "_common_shape({**fields, 'demand.rate': demand.rate[..., 1]}, gateway)": "every knot has as many scenarios, and there are two",
     "step: min(p.breaker_threshold, p.aimd_target, p.retry_budget) < math.inf -> "
     "min(p.breaker_threshold, p.aimd_target, p.retry_budget) <= math.inf": "learns what no policy then asks for",
     "fluid: flow.T.reshape(per_step[0].shape) -> flow.T.reshape(per_step[1].shape)": "all have been broadcast to one shape",

@@ -11,7 +11,8 @@ def test_closed_form_and_limits():
     np.testing.assert_allclose(fs.retry_amplification(p, n), (1 - p**n) / (1 - p), rtol=1e-13)  # its own cancellation
     assert fs.retry_amplification(1, 7) == 7.0
     assert fs.retry_amplification(0, 7) == fs.retry_amplification(0.3, 1) == 1.0
-    assert isinstance(fs.retry_amplification(0.5, 3), float)
+    assert type(fs.retry_amplification(0.5, 3)) is float
+    assert fs.retry_amplification([0.5], 3).tolist() == [1.75], "an array of one stays an array"
 
 
 def test_the_engine_makes_as_many_calls():
