@@ -332,23 +332,6 @@ def wrapped(text: str, width: float, size: float = 12.0, bold: bool = False) -> 
     return "\n".join(lines)
 
 
-def spread(wanted: Any, gap: float, low: float, high: float) -> list[float]:
-    """Positions as near as may be to the wanted ones, in the same order, at least `gap` apart, from `low` to `high`.
-
-    >>> spread([0.5, 0.5, 0.0], 0.1, 0.0, 1.0)
-    [0.45, 0.55, 0.0]
-    """
-    place = np.asarray(wanted, dtype=np.float64)
-    gap = min(gap, (high - low) / max(place.size - 1, 1))
-    order = np.argsort(place, kind="stable")
-    steps = gap * np.arange(place.size)
-    free = place[order] - steps  # in these coordinates "at least a gap apart" reads "never falling"
-    free = (np.maximum.accumulate(free) + np.minimum.accumulate(free[::-1])[::-1]) / 2
-    result = np.empty_like(place)
-    result[order] = np.clip(free, low, high - gap * max(place.size - 1, 0)) + steps
-    return [round(float(y), 12) for y in result]
-
-
 def size_of(axes: Any) -> tuple[float, float]:
     """Width and height of a pair of axes, in points."""
     box, (wide, high) = axes.get_position(), axes.figure.get_size_inches()
@@ -389,20 +372,6 @@ def put(label: Text, at: tuple[float, float], taken: Any, away: float = 8.0, rea
     best = int(np.argmin(np.round(covered + 4.0 * places[2].ravel(), 3)))
     label.set(x=a[best] / wide, y=b[best] / high)
     return float(a[best]), float(b[best]), float(a[best] + w), float(b[best] + h)
-
-
-def brief(value: float) -> str:
-    """A number for a label: three digits, commas between thousands.
-
-    >>> [brief(x) for x in (0.012345, 86.57, 1234.5, 2.5e7, float("inf"))]
-    ['0.0123', '86.6', '1,234', '25,000,000', 'no limit']
-    """
-    if np.isnan(value) or value == -np.inf:
-        return "none"
-    if np.isinf(value):
-        return "no limit"
-    rounded = float(f"{value:.3g}")
-    return f"{value:,.0f}" if abs(rounded) >= 100 else f"{rounded:.6g}"
 
 
 def plain_ticks(axis: Any) -> None:
