@@ -86,7 +86,7 @@ def short(number: float) -> str:
     """
     for unit, letter in ((1e9, "G"), (1e6, "M")):
         if 0.9999995 * unit <= number < INF:
-            return f"{number / unit:.{1 if number < 99.95 * unit else 0}f} {letter}"
+            return f"{number / unit:.{1 if number < 9.95 * unit else 0}f} {letter}"
     return count(number)
 
 
@@ -203,7 +203,8 @@ So far 150 arrived: 134 paid, 12 card declined, 4 still inside.
 
     def _parts(self, m: Moment) -> list[Shape]:
         """The five boxes."""
-        answers = f"answers in {seconds(m.accept_latency)}"
+        late = m.accept_latency > self.outcome.steps * self.outcome.dt
+        answers = "answers too late" if late else f"answer: {seconds(m.accept_latency)}"
         if m.door == "off":
             shapes = _box(DOOR, "Front door", "off", "lets everybody in", answers, ghost=True)
         else:

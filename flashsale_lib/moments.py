@@ -117,7 +117,8 @@ class Moments:
 
     def index(self, t: float) -> int:
         """The recorded instant next to time t, or an error that t is outside the window."""
-        if not (np.ndim(t) == 0 and self.first <= t <= self.last):
+        number = isinstance(t, int | float | np.number)
+        if not (number and self.first <= t <= self.last):
             raise ParameterError(
                 f"t is {t!r} (s): must be one number from {self.first:g} to {self.last:g}, the window of this drop; "
                 "choose a moment inside it"
