@@ -160,7 +160,7 @@ def knee(
             high = 1.4 * max(float(np.max(y, initial=0.0)) for _, y in curves) or 1.0
             label = wrapped(labels[i], 72 * drawn.get_figheight() - 12)
             axes.set(xlabel="calls in flight", ylabel=label, xlim=(0, far), ylim=(0, high))
-            axes.plot(*curves[0], "o", color=INK, markersize=8, zorder=4, label="measured" if measured else "_")
+            axes.plot(*curves[0], "o", color=INK, markersize=8, zorder=7, label="measured" if measured else "_")
             if law:
                 axes.plot(*curves[1], color=BLUE, label="fitted curve" if isinstance(fit, UslFit) else "the gateway")
             if ideal and law and i == 0:
