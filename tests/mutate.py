@@ -84,6 +84,10 @@ EQUIVALENT: dict[str, str] = {
     "usl: p > (1.0 - 1e-10) * high -> p >= (1.0 - 1e-10) * high": "one point of a continuum",
     "drop: _common_shape({**fields, 'demand.rate': demand.rate[..., 0]}, gateway) -> "
     "_common_shape({**fields, 'demand.rate': demand.rate[..., 1]}, gateway)": "every knot has as many scenarios, and there are two",
+    "outcome: SERIES = {**FLOWS, **LEVELS, 'accept_latency': (-1, 's')} -> "
+    "SERIES = {**FLOWS, **LEVELS, 'accept_latency': (-0, 's')}": "holds the place of an index that nobody reads",
+    "outcome: np.maximum(requests, 1e-300) -> np.maximum(requests, 1.1000000000000002e-300)": "stands for anything above 0",
+    "door: over > 0.0 -> over >= 0.0": "the share who take longer than no time is 1 by either branch",
     "step: min(p.breaker_threshold, p.aimd_target, p.retry_budget) < math.inf -> "
     "min(p.breaker_threshold, p.aimd_target, p.retry_budget) <= math.inf": "learns what no policy then asks for",
     "fluid: flow.T.reshape(per_step[0].shape) -> flow.T.reshape(per_step[1].shape)": "all have been broadcast to one shape",
@@ -154,7 +158,7 @@ def is_formula(node):
     match node:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.Call(func=ast.Name(id="Slider")):
             return False
-        case ast.FunctionDef(returns=ast.Name(id="str")):
+        case ast.FunctionDef(returns=ast.Name(id="str")) | ast.keyword(arg="doc"):
             return False
     return not isinstance(node, UNTOUCHED) and not is_text(node)
 

@@ -71,6 +71,29 @@ def test_latency_without_a_queue_is_an_exponential_call(q):
     assert outcome.latency_quantile(q) == pytest.approx(-math.log(1 - q), rel=1e-9)
 
 
+def test_latency_in_a_window_of_one_step():
+    outcome = fs.simulate(fs.Design.unlimited(timeout=INF), demand=steady(20, 0.25), buyers=STEADFAST, gateway=PLAIN)
+    assert outcome.latency_quantile(0.5) == pytest.approx(math.log(2), rel=1e-9)
+
+
+@pytest.mark.parametrize("rate", [100, 2])  # calls per second: 25 or half a call in a step
+def test_latency_of_calls_half_of_which_are_refused(rate):
+    """Twice what the gateway takes: half the calls last 1 s on average, half come back after 0.2 s."""
+    gateway = changed(PLAIN, call_limit=rate / 2, error_time=0.2)
+    design = fs.Design.unlimited(timeout=INF, attempts=1, workers=1e4)
+    outcome = fs.simulate(design, demand=steady(rate, 2000), buyers=STEADFAST, gateway=gateway)
+    at = outcome.latency_quantile([0.2, 0.5, 0.9])
+    # 1e-3: while the gateway fills, in the first of 2000 seconds, nobody is refused.
+    assert 0.5 * np.exp(-at) + 0.5 * np.exp(-at / 0.2) == pytest.approx([0.8, 0.5, 0.1], rel=1e-3)
+
+
+def test_latency_leaves_out_those_whose_call_did_not_begin():
+    """300 come in 30 s, one call begins per second, the window ends at 100 s: the 100 served waited 0 to 90 s."""
+    design = fs.Design.unlimited(timeout=INF, attempts=1, dispatch_rate=1)
+    outcome = fs.simulate(design, demand=fs.Demand([0, 30, 30, 100], [10, 10, 0, 0]), buyers=STEADFAST, gateway=PLAIN)
+    assert outcome.latency_quantile(0.5) == pytest.approx(45 + 1, abs=2)  # a step is worth 2.5 s of waiting
+
+
 def test_latency_is_cut_at_the_timeout_and_adds_the_wait():
     demand, short = steady(100, 3600), fs.Design.unlimited(workers=20, queue_limit=240, timeout=1.5, attempts=1)
     outcome = fs.simulate(short, demand=demand, buyers=STEADFAST, gateway=PLAIN)
@@ -170,11 +193,12 @@ def test_outcomes_travel_between_processes():
 
 
 def test_the_mean_answer_of_a_door_that_mostly_refuses_is_that_of_its_mix():
-    """One in ten is let in (20 ms), nine are refused (5 ms): 6.5 ms; at 3 % load nobody waits."""
-    design = fs.Design.unlimited(admit_rate=10, admit_burst=0)
+    """One in ten is let in (20 ms), nine are refused (5 ms): 6.5 ms; at 3 % load nobody waits, nor at an eighth a step."""
+    rate = np.array([[100.0], [0.5]])
+    design = fs.Design.unlimited(admit_rate=rate[:, 0] / 10, admit_burst=0)
     buyers = fs.Buyers(reload_probability=0)
-    outcome = fs.simulate(design, demand=fs.Demand([0, 60], [100, 100]), buyers=buyers)
-    assert outcome.accept_latency[10:] == pytest.approx(0.02 * (0.1 + 0.9 * 0.25), rel=1e-9)
+    outcome = fs.simulate(design, demand=fs.Demand([0, 60], rate * [1, 1]), buyers=buyers)
+    assert outcome.accept_latency[:, 10:] == pytest.approx(0.02 * (0.1 + 0.9 * 0.25), rel=1e-9)
 
 
 def test_times_without_calls_do_not_count_in_the_time_of_a_call():
