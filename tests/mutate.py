@@ -88,6 +88,10 @@ EQUIVALENT: dict[str, str] = {
     "SERIES = {**FLOWS, **LEVELS, 'accept_latency': (-0, 's')}": "holds the place of an index that nobody reads",
     "outcome: np.maximum(requests, 1e-300) -> np.maximum(requests, 1.1000000000000002e-300)": "stands for anything above 0",
     "door: over > 0.0 -> over >= 0.0": "the share who take longer than no time is 1 by either branch",
+    "quantiles: np.maximum(below[bin_] - before, 1e-300) -> np.maximum(below[bin_] - before, 1.1000000000000002e-300)": "stands "
+    "for anything above 0",
+    "quantiles: np.broadcast_to(highest, (*np.shape(highest)[:-1], q.size)) -> "
+    "np.broadcast_to(highest, (*np.shape(highest)[:+1], q.size))": "of two axes or none, all but the last are the first",
     "step: min(p.breaker_threshold, p.aimd_target, p.retry_budget) < math.inf -> "
     "min(p.breaker_threshold, p.aimd_target, p.retry_budget) <= math.inf": "learns what no policy then asks for",
     "fluid: flow.T.reshape(per_step[0].shape) -> flow.T.reshape(per_step[1].shape)": "all have been broadcast to one shape",
