@@ -1,8 +1,8 @@
 """Flash Sale: a small vectorised queueing library for keeping a checkout alive during a drop.
 
 Two floors. Numbers: `simulate` and what it needs, stations in steady state, fluid queues; only numpy at import.
-Presentation: `figures`, `controls`, `exercises`, which bring matplotlib and ipywidgets with them. Whatever is not
-needed for a first simulation is imported when it is first touched.
+Presentation: `figures`, `charts`, `panels` and `diagram` (pictures), `controls`, `player`, `jobs` and `exercises`
+(widgets), which bring matplotlib and ipywidgets with them. What a first simulation does not need is imported later.
 
 >>> import flashsale_lib as fs
 >>> outcome = fs.simulate(fs.Design(workers=[40, 160, 480]), record=False)
@@ -21,7 +21,7 @@ from .scenario import Buyers, Design, PaymentGateway
 from .usl import UslFitWarning, fit_usl, usl_peak, usl_response_time, usl_throughput
 
 if TYPE_CHECKING:
-    from . import controls, exercises, figures, jobs, words
+    from . import charts, controls, diagram, exercises, figures, jobs, panels, player, words
     from .abandonment import erlang_a
     from .cost import Prices, bill, cost_per_order
     from .erlang import erlang_b, erlang_c, mmc, mmck
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("controls", "exercises", "figures", "jobs", "words")
+_MODULES = ("charts", "controls", "diagram", "exercises", "figures", "jobs", "panels", "player", "words")
 _LATER = {
     "erlang": ("erlang_b", "erlang_c", "mmc", "mmck"),
     "abandonment": ("erlang_a",),
@@ -60,8 +60,10 @@ __all__ = [
     "UnknownParameterError",
     "UslFitWarning",
     "bill",
+    "charts",
     "controls",
     "cost_per_order",
+    "diagram",
     "drain_time",
     "erlang_a",
     "erlang_b",
@@ -77,9 +79,11 @@ __all__ = [
     "jobs",
     "mmc",
     "mmck",
+    "panels",
     "parameter",
     "parameters",
     "peak_backlog",
+    "player",
     "retry_amplification",
     "sample",
     "score",
