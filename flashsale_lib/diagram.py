@@ -85,7 +85,7 @@ def short(number: float) -> str:
     ('12,345', '1.2 M', '450 G', 'no limit')
     """
     for unit, letter in ((1e9, "G"), (1e6, "M")):
-        if 0.9999995 * unit <= number < INF:
+        if 0.9995 * unit <= number < INF:
             return f"{number / unit:.{1 if number < 9.95 * unit else 0}f} {letter}"
     return count(number)
 

@@ -264,7 +264,9 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
         # While it plays, the words change all the time: nobody wants them read out. Standing still, they are.
         live = "" if self._play.playing else ' role="status" aria-live="polite"'
         text = html.escape(self.diagram.text(t))
-        self.line.value = f'<div{live} class="flashsale-reading" style="min-height:5.8em">{text}</div>'
+        self.line.value = (
+            f'<div{live} class="flashsale-reading" style="min-height:clamp(5.8em, 20em - 30vw, 15em)">{text}</div>'
+        )
 
     def _fail(self, error: Exception) -> None:
         self.error = f"These settings do not work: {error}"
