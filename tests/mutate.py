@@ -92,6 +92,9 @@ EQUIVALENT: dict[str, str] = {
     "for anything above 0",
     "quantiles: np.broadcast_to(highest, (*np.shape(highest)[:-1], q.size)) -> "
     "np.broadcast_to(highest, (*np.shape(highest)[:+1], q.size))": "of two axes or none, all but the last are the first",
+    "retries: Parameter('retries', 'failure', 'p', 'share', 0.0, 0.0, 1.0, 'share of calls that fail', Slider(0, 1, 0.05)) -> "
+    "Parameter('retries', 'failure', 'p', 'share', 1.0, 0.0, 1.0, 'share of calls that fail', Slider(0, 1, 0.05))": "the default of "
+    "an argument that must be given",
     "step: min(p.breaker_threshold, p.aimd_target, p.retry_budget) < math.inf -> "
     "min(p.breaker_threshold, p.aimd_target, p.retry_budget) <= math.inf": "learns what no policy then asks for",
     "fluid: flow.T.reshape(per_step[0].shape) -> flow.T.reshape(per_step[1].shape)": "all have been broadcast to one shape",

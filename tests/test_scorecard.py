@@ -186,3 +186,20 @@ def test_half_a_buyer_is_a_buyer_and_on_the_limit_is_met():
     assert (row.measured, bool(row.met), row.margin) == (share, True, 0.0)
     wait = fs.Targets(wait_p95=outcome.wait_quantile(0.95))
     assert bool(fs.score(outcome, wait).set_index("target").met["wait_p95"])
+
+
+def test_the_share_that_failed_is_the_error_rate_even_of_half_a_buyer():
+    gateway = fs.PaymentGateway(error_rate=0.3)
+    demand = fs.Demand([0, 600, 600, 700], [0.5 / 600, 0.5 / 600, 0, 0])
+    outcome = fs.simulate(fs.Design(attempts=1), demand=demand, gateway=gateway, record=False)
+    # Calls of 0.8 s that are cut at 10 s: 4e-6 of them time out.
+    assert scorecard.measures(outcome)["failed_share"] == pytest.approx(0.3, rel=1e-4)
+
+
+def test_targets_that_are_met_exactly_are_met():
+    outcome = fs.simulate(record=False)
+    exact = {name: float(value) for name, value in scorecard.measures(outcome).items()}
+    assert scorecard.met(outcome, fs.Targets(**exact)) is True
+    for name in NAMES:
+        worse = np.nextafter(exact[name], 2 if name == "served_share" else 0)
+        assert scorecard.met(outcome, fs.Targets(**{**exact, name: worse})) is False, name
