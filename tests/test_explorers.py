@@ -1,5 +1,6 @@
 """Every explorer of the library and of the notebooks: to both ends of each slider, every preset, 200 random settings."""
 
+import contextlib
 import json
 import random
 from pathlib import Path
@@ -40,7 +41,8 @@ def explorers(request: pytest.FixtureRequest) -> dict[str, Explorer[Any]]:
             "default": fs.controls.drop_explorer(),
             "buyers": fs.controls.drop_explorer(["patience", "workers", "surge"]),
         }
-    return explorers_in(request.param)
+    with contextlib.chdir(request.param.parent):  # where its kernel runs
+        return explorers_in(request.param)
 
 
 def check(explorer: Explorer[Any]) -> None:

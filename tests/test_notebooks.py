@@ -107,8 +107,9 @@ def test_right_answers_pass_and_wrong_ones_get_the_feedback_meant_for_them(name:
 
 
 @every_notebook
-def test_folded_solutions_solve_the_exercises(path: Path) -> None:
+def test_folded_solutions_solve_the_exercises(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs the notebook's own cells, then each solution from its text, as a learner would paste it."""
+    monkeypatch.chdir(path.parent)
     space: dict[str, Any] = {}
     for cell in cells(path, "code"):
         exec(compile(cell["text"], path.name, "exec"), space)

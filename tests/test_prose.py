@@ -1,5 +1,11 @@
 """Claims in the notebooks' folded answers that no cell computes: each is asserted here."""
 
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
 import flashsale_lib as fs
 
 
@@ -31,3 +37,112 @@ def test_00_explore_3_retries_are_not_to_blame() -> None:
     once = fs.Design.unlimited(workers=naive.workers, attempts=1)
     assert abs(fs.simulate(once).paid - 4_700) < 50
     assert abs(fs.simulate(naive).paid - 4_600) < 50
+
+
+def cells_of_01(*ids: str) -> dict[str, Any]:
+    """The names that some cells of notebook 01 leave behind."""
+    root = Path(__file__).resolve().parent.parent
+    cells = json.loads((root / "notebooks" / "01_the_surge.ipynb").read_text(encoding="utf-8"))["cells"]
+    sources = {cell["id"]: "".join(cell["source"]).replace('"../data', f'"{root.as_posix()}/data') for cell in cells}
+    space: dict[str, Any] = {}
+    for name in ids:
+        exec(sources[name].replace("fs.controls.Explorer(", "shown = fs.controls.Explorer("), space)
+    return space
+
+
+def test_01_explore_the_work_says_how_long_and_the_peak_how_deep() -> None:
+    """Flat: 37/s, nobody waits. Fading in 5 s: 26,769 for 18,532, gone at 417 and 819 s. Two waves: 8,588, 480 and 819 s."""
+    explorer = cells_of_01("trace", "queue", "draw", "show", "explore")["shown"]
+
+    def reading(preset: str, **changes: float) -> str:
+        explorer.set(explorer.presets[preset] | changes)
+        return repr(explorer)
+
+    half = "At half the capacity"
+    assert f"37/s at the peak, above capacity for 0 s. Longest queue 0, nobody waits. {half} 0, nobody" in reading(
+        "same buyers, flat"
+    )
+    assert f"18,532, gone at 417 s. {half} 22,957, gone at 819 s." in reading("the drop")
+    quick = reading("the drop", fades_in=5)
+    assert "4,056/s at the peak" in quick and f"26,769, gone at 417 s. {half} 27,836, gone at 819 s." in quick
+    assert 5.5 < 4_056 / 696 < 6
+    assert f"8,588, gone at 480 s. {half} 12,117, gone at 819 s." in reading("two waves")
+    full, at_half = (explorer.outcome.lines[name][1] for name in ("full capacity", "half"))
+    assert full[350] == 0 and at_half[362] > 1_000  # when the second wave comes
+    assert reading("like the trace").startswith("39,900 buyers: 44.3/s on average, 645/s")
+
+
+def test_01_the_fit_is_the_most_likely_one_for_poisson_counts() -> None:
+    """No step of a tenth of a standard error, in any parameter, makes the counts more likely."""
+    space = cells_of_01("trace", "fit")
+    for seconds in (np.arange(900), np.arange(360)):
+        table, counts = space["fit"](seconds), space["buyers"][seconds]
+
+        def unlikely(five: Any, seconds: Any = seconds, counts: Any = counts) -> float:
+            rate = space["expected"](seconds, *five)
+            return float((rate - counts * np.log(rate)).sum())
+
+        best = np.array(table.fitted)
+        for step in np.diag(np.array(table.error) / 10):
+            assert unlikely(best) < min(unlikely(best + step), unlikely(best - step))
+
+
+def test_01_exercises_as_their_solutions_tell() -> None:
+    """124 seconds, a quarter more than 100; 11,600 waiting after 30 s; a quarter of the connections wait no more."""
+    space = cells_of_01("trace")
+    buyers, capacity = space["buyers"], space["capacity"]
+    seconds = (buyers > capacity).sum(), (1.5 * buyers > capacity).sum()
+    assert seconds == (100, 124)
+    assert round(fs.fluid_queue(buyers, capacity, dt=1).queue[62 + 30], -2) == 11_600
+    assert 60 * 30 / (60 * 120) == 0.25
+
+
+def cells_of_02(*ids: str) -> dict[str, Any]:
+    """The names that some cells of notebook 02 leave behind; the last line of a cell that is shown is named `shown`."""
+    path = Path(__file__).resolve().parent.parent / "notebooks" / "02_queues_as_fluid.ipynb"
+    sources = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]}
+    space: dict[str, Any] = {"clock": np.arange(900), "time": np.arange(901.0)}
+    for name in ids:
+        exec(sources[name].replace("fs.controls.Explorer(", "shown = fs.controls.Explorer("), space)
+    return space
+
+
+def test_02_explore_and_its_rulers() -> None:
+    """Half the capacity: 8 min 53 s for 3 min 35 s. The brownout: 0, about 20, 48 s more. The limit: 58 and 12 s."""
+    explorer = cells_of_02("world", "explore-model", "explore")["shown"]
+
+    def wait(preset: str, moment: int) -> float:
+        explorer.set(explorer.presets[preset] | {"moment": moment})
+        lines = explorer.outcome.lines
+        (at, _, done), (low, number, _) = lines["rulers"]
+        assert low == np.interp(at, *lines["served"]) and number == np.interp(at, *lines["joined"])
+        assert abs(np.interp(done, *lines["served"]) - number) < 1e-6  # the end of the horizontal ruler is on the curve
+        assert abs(np.interp(at, *lines["wait"]) - (done - at)) < 1e-6
+        return float(done - at)
+
+    assert fs.words.seconds(wait("half capacity", 179)) == "8 min 53 s"
+    assert fs.words.seconds(wait("healthy", 149)) == "3 min 35 s"
+    more = [wait("brownout", moment) - wait("healthy", moment) for moment in (65, 70, 75, 85, 200)]
+    np.testing.assert_allclose(more, [0, 19.6, 48, 48, 48], atol=0.05)
+    for limit, longest, away in ((5000, 58, "13,562"), (1000, 12, "17,562")):
+        explorer.set(explorer.presets["limited"] | {"queue_limit": limit})
+        assert round(max(explorer.outcome.lines["wait"][1])) == longest
+        assert f"turned away {away}" in repr(explorer)
+
+
+def test_02_drain_formula_is_right_to_two_seconds_from_300_on() -> None:
+    space = cells_of_02("world")
+    queue = fs.fluid_queue(space["arrivals"], 86.2, dt=1).queue
+    empty = np.flatnonzero(queue[300:] == 0)[0] + 300
+    for second in (300, 350, 400):
+        assert abs(second + fs.drain_time(queue[second], space["demand"](second), 86.2) - empty) < 2
+
+
+def test_02_exercises_as_their_solutions_tell() -> None:
+    """104 s for the last one now; 51 s is queue / capacity; 2.2 times the capacity for less than a third of the wait."""
+    assert round(9_000 / 86.2) == 104
+    path = Path(__file__).resolve().parent.parent / "data" / "arrivals.csv"
+    trace = fs.fluid_queue(fs.Demand.from_csv(path).arrivals(1)[0], 86.2, dt=1)
+    assert round(trace.wait[400]) == round(trace.queue[400] / 86.2) == 51
+    slow, fast = (fs.fluid_queue(fs.Demand.drop().arrivals(1)[0], rate, dt=1).wait.max() for rate in (86.2, 190))
+    assert round(190 / 86.2, 1) == 2.2 and fast < slow / 3
