@@ -19,7 +19,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .canvas import BLUE, GREEN, GREY, INK, STYLE, Picture, new, presenting
 from .parameters import FloatArray, ParameterError
-from .written import gap, limits, number, one, points, readout
+from .stage import dress
+from .written import apart, gap, limits, number, one, points, readout
 
 T = TypeVar("T")
 LOCKED: dict[tuple[str, str], Any] = {}
@@ -45,14 +46,18 @@ class Prediction(Generic[T]):
             raise ParameterError(f"question {question!r}: must be a text; write what the learner is to predict")
         self.question, self._key = question, (type(self).__name__, question)
         LOCKED.setdefault(self._key, None)
-        self._inputs, self._moved = list(inputs), False
+        self._inputs, self._asked, self._chose = list(inputs), False, False
+        self._first = self._read()
         for each in inputs:
-            each.observe(self._touched, names="value")
+            each.observe(self._late, names="value")
         self._button = widgets.Button(description=f"Lock my {self.noun}", button_style="primary", icon="lock")
+        self._button.layout.width = "auto"
         self._button.on_click(lambda _: self._pressed())
-        self._said = widgets.HTML(_line("Not locked yet."))
-        row = widgets.HBox([self._button, self._said], layout=widgets.Layout(flex_flow="row wrap", grid_gap="0 1em"))
-        self.widget = widgets.VBox([widgets.HTML(_line(question, "b")), *shown, row])
+        self._said = widgets.HTML(_line("Not locked yet."), layout=widgets.Layout(flex="1 1 18em", min_width="0"))
+        flow = widgets.Layout(flex_flow="row wrap", grid_gap="0 1em", align_items="baseline")
+        title = widgets.HTML(f'<b style="font-size:115%">{html.escape(question)}</b>')
+        self.widget = widgets.VBox([title, *shown, widgets.HBox([self._button, self._said], layout=flow)])
+        dress(self.widget)
         if self.locked is not None:
             self._close(f"Locked before: {self._words(self.locked)}. The first {self.noun} counts.")
 
@@ -69,10 +74,18 @@ class Prediction(Generic[T]):
         self._close(f"Locked: {self._words(LOCKED[self._key])}. Now run on.")
 
     def _pressed(self) -> None:
-        if self._moved:
-            self.lock(self._read())
+        value = self._read()
+        if value is None or (value == self._first and not self._asked):
+            self._asked, self._said.value = True, _line(self.urge)
         else:
-            self._moved, self._said.value = self._read() is not None, _line(self.urge)
+            self._chose = self.locked is None
+            self.lock(value)
+
+    def _late(self, _: Any) -> None:
+        """A busy kernel may hear of a slider's last move after the press: no input moves once the press is heard."""
+        if self._chose and self._read() != self.locked:
+            LOCKED[self._key] = None
+            self.lock(self._read())
 
     def _close(self, text: str) -> None:
         value = LOCKED[self._key]
@@ -81,11 +94,7 @@ class Prediction(Generic[T]):
         self._button.disabled, self._said.value = True, _line(text)
 
     def _read(self) -> Any:
-        values = tuple(each.value for each in self._inputs)
-        return values if len(values) > 1 else values[0]
-
-    def _touched(self, _: Any) -> None:
-        self._moved = True
+        return self._inputs[0].value
 
     def _checked(self, value: T) -> T:
         raise NotImplementedError
@@ -131,8 +140,8 @@ class Guess(Prediction[float]):
         return float(value)
 
     def _read(self) -> float:
-        shown = float(f"{self._slider.value:.2g}") if self.log else self._slider.value  # as the read-out rounds it
-        return float(min(max(shown, self.low), self.high))
+        value = float(f"{(1 + 1e-12) * self._slider.value:{'.2g' if self.log else '.9g'}}")  # as the read-out rounds it
+        return min(max(value, self.low), self.high)
 
     def _words(self, value: float) -> str:
         return f"{number(value)} {self.unit}".strip()
@@ -257,34 +266,42 @@ You put the top at 100 s, the run has it at 200 s.
     ) -> None:
         self.x, self.unit, self.x_unit = points(x, x)[0], unit, x_unit
         if not 5 <= self.x.size <= 9:
-            raise ParameterError(
-                f"x of {self.x.size} finite places: must be 5 to 9; choose those where the curve bends"
-            )
+            raise ParameterError(f"x of {self.x.size} finite places: must be 5 to 9; take those where the curve bends")
         self.low, self.high, step, start = limits(low, high, step, False)
-        wide = {"width": "100%", "max_width": "46em"}
+        middles = (self.x[1:] + self.x[:-1]) / 2
+        edges = np.array([2 * self.x[0] - middles[0], *middles, 2 * self.x[-1] - middles[-1]])
         sliders = [
             widgets.FloatSlider(
                 value=start, min=low, max=high, step=step, orientation="vertical", readout_format=readout(step, False),
-                description=f"{number(place)} {x_unit}", layout=widgets.Layout(width="auto", height="11em", flex="1 1 0"),
+                description=f"{number(place)} {x_unit}",
+                layout=widgets.Layout(width="auto", height="13em", min_width="3em", flex=f"{share:.6g} 1 0"),
             )
-            for place in self.x
+            for place, share in zip(self.x, np.diff(edges) / np.ptp(edges), strict=True)
         ]  # fmt: skip
         with rc_context(STYLE):
             self.preview = Picture(new(7.4, 2.3), "")
             axes = self.preview.figure.add_axes((0.12, 0.15, 0.86, 0.7))
             axes.set_title(unit, fontsize=12, fontweight="normal")
-            (self._curve,) = axes.plot(self.x, [start] * len(sliders), **YOURS, clip_on=False)
-            half = (self.x[-1] - self.x[0]) / (2 * len(sliders) - 2)  # a point stands above its slider
-            axes.set(xlim=(self.x[0] - half, self.x[-1] + half), ylim=(low, high), xticks=self.x)
+            (self._curve,) = axes.plot(self.x, [start] * len(sliders), **YOURS)
+            axes.set(xlim=(edges[0], edges[-1]), xticks=self.x)  # each point above its slider
+            axes.set_ylim(low - 0.07 * (high - low), high + 0.07 * (high - low))
             plain(axes)
-        self._image = widgets.Image(value=self.preview.png(), format="png", layout=widgets.Layout(**wide))
-        board = widgets.HBox(sliders, layout=widgets.Layout(**wide, padding="0 2% 0 12%"))
-        super().__init__(question, sliders, self._image, board)
+        self._image = widgets.Image(value=self.preview.png(), format="png", layout=widgets.Layout(width="100%"))
+        board = widgets.HBox(sliders, layout=widgets.Layout(width="100%", padding="0 2% 0 12%"))
+        both = widgets.VBox([self._image, board], layout=widgets.Layout(width="100%", max_width="46em"))
+        super().__init__(question, sliders, both)
+        for each in sliders:
+            each.observe(self._draw, names="value")
 
-    def _touched(self, _: Any) -> None:
-        self._moved = True
-        self._curve.set_ydata(self._read())
-        self._image.value = self.preview.png()
+    def _read(self) -> tuple[float, ...]:
+        return tuple(float(f"{each.value:.9g}") for each in self._inputs)  # browsers answer 17000.000000000004
+
+    def _draw(self, _: Any) -> None:
+        drawn = self._read()
+        if not np.array_equal(drawn, self._curve.get_ydata()):
+            self._curve.set_ydata(drawn)
+            self._image.value = self.preview.png()
+            self._said.value = _line(f"So far: {self._words(drawn)}. Not locked yet.", role="")
 
     def _checked(self, value: tuple[float, ...]) -> tuple[float, ...]:
         drawn = tuple(one("point", each) for each in value)
@@ -293,7 +310,7 @@ You put the top at 100 s, the run has it at 200 s.
         return drawn
 
     def _words(self, value: tuple[float, ...]) -> str:
-        return f"your curve, {', '.join(map(number, value))} {self.unit}".rstrip()
+        return f"{', '.join(map(number, value))} {self.unit}".rstrip()
 
     def compare(self, x: Any, y: Any) -> str:
         """The drawn curve against the run's (x, y), where both are known, in words."""
@@ -316,36 +333,23 @@ You put the top at 100 s, the run has it at 200 s.
         return Picture(page, words)
 
     def _against(self, axes: Any, grid: FloatArray, run: FloatArray) -> str:
-        """Draw the locked curve over the run's, and say how they differ."""
-        top, at = grid[run.argmax()], f"{{}} {self.x_unit}".format
-        seen = [*run, *(self.locked or ())]
+        top, seen = float(grid[run.argmax()]), [*run, *(self.locked or ())]
         axes.set_ylim(min(seen) - 0.06 * np.ptp(seen), max(seen) + 0.2 * (np.ptp(seen) or 1))
         beside(axes, top, run.max(), "the run", 14)
         if self.locked is None:
-            return f"The run is highest at {at(number(top))}: {number(run.max())} {self.unit}. (No curve was locked.)"
+            return f"The run is highest at {number(top)} {self.x_unit}: {number(run.max())} {self.unit}. (No curve was locked.)"
         axes.plot(self.x, self.locked, **YOURS, clip_on=False)
-        drawn, said = np.interp(grid, self.x, self.locked), self.x[int(np.argmax(self.locked))]
-        beside(axes, said, max(self.locked), "you", 14)
-        apart = np.abs(drawn - run)
-        far = int(np.round(apart / max(apart.max(), 1e-300), 6).argmax())
-        axes.plot([grid[far]] * 2, [drawn[far], run[far]], color=INK, linestyle=":")
-        beside(axes, grid[far], (drawn[far] + run[far]) / 2, f"{number(apart[far])} apart", 0)
-        mean = float(np.trapezoid(apart, grid)) / max(float(np.ptp(grid)), 1e-300)
-        words = f"Your curve is off by {number(mean)} {self.unit} on average, most at {at(number(grid[far]))}: "
-        words += f"you drew {number(drawn[far])}, the run has {number(run[far])}. "
-        if len(set(self.locked)) == 1:
-            return f"{words}You drew it flat, the run is highest at {at(number(top))}."
-        plateau = grid[run >= run.max() - 0.001 * np.ptp(run)]
-        top = plateau[np.abs(plateau - said).argmin()]
-        if abs(said - top) <= 0.5 * float(np.diff(self.x).min()):
-            return f"{words}You put the top where it is, at about {at(number(top))}."
-        return f"{words}You put the top at {at(number(said))}, the run has it at {at(number(top))}."
+        beside(axes, self.x[int(np.argmax(self.locked))], max(self.locked), "you", 14)
+        words, (place, mine, true) = apart(self.x, self.locked, grid, run, self.unit, self.x_unit)
+        axes.plot([place, place], [mine, true], color=INK, linestyle=":")
+        beside(axes, place, (mine + true) / 2, f"{number(abs(mine - true))} apart", 0)
+        return words
 
 
-def _line(text: str, tag: str = 'span role="status" aria-live="polite"') -> str:
-    """A line of HTML, large in presenter mode; by default one that a screen reader announces when it changes."""
-    size = 145 if presenting() else 110
-    return f'<{tag} style="font-size:{size}%;line-height:1.4">{html.escape(text)}</{tag.split()[0]}>'
+def _line(text: str, role: str = "status") -> str:
+    """A line of HTML that a screen reader announces when it changes; without a role it does not."""
+    live = f'role="{role}" aria-live="polite" ' if role else ""
+    return f'<div {live}class="flashsale-reading">{html.escape(text)}</div>'
 
 
 def sheet(height: float, title: str, note: str = "", left: float = 0.95, bottom: float = 0.6) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .parameters import FloatArray, ParameterError
 
-__all__ = ["bare", "gap", "limits", "number", "one", "points", "read", "read_list", "readout"]
+__all__ = ["apart", "bare", "gap", "limits", "number", "one", "points", "read", "read_list", "readout"]
 
 _GROUPED = r"\d{1,3}(?:[, '\u00a0\u2009\u202f_]\d{3})+(?!\d)"
 _NUMBER = re.compile(
@@ -53,6 +53,35 @@ def gap(guess: float, truth: float) -> str:
         if guess > truth
         else f"the real number is {words} times your guess"
     )
+
+
+def apart(
+    x: FloatArray, y: Any, grid: FloatArray, run: FloatArray, unit: str, x_unit: str
+) -> tuple[str, tuple[float, float, float]]:
+    """How far a curve drawn through few points (x, y) is from the `run` on a fine `grid`: in words, and where furthest.
+
+    The place comes as x, what was drawn there, what the run has there.
+
+    >>> apart(np.array([0, 2, 4]), (0, 0, 8), np.arange(5.0), np.array([0, 4, 8, 4, 0]), "buyers", "s")[0]
+    'Your curve is off by 4 buyers on average, most at 2 s: you drew 0, the run has 8. \
+You put the top at 4 s, the run has it at 2 s.'
+    """
+    drawn, said = np.interp(grid, x, y), x[int(np.argmax(y))]
+    off = np.abs(drawn - run)
+    far = int(np.round(off / max(off.max(), 1e-300), 6).argmax())  # the first of equals, whatever their last digit
+    mean = float(np.trapezoid(off, grid)) / max(float(np.ptp(grid)), 1e-300)
+    place = float(grid[far]), float(drawn[far]), float(run[far])
+    words = f"Your curve is off by {number(mean)} {unit} on average, most at {number(place[0])} {x_unit}: "
+    words += f"you drew {number(place[1])}, the run has {number(place[2])}. "
+    tops = grid[run >= run.max() - 0.001 * np.ptp(run)]
+    top = float(tops[np.abs(tops - said).argmin()])
+    if np.ptp(y) == 0:
+        end = f"You drew it flat, the run is highest at {number(float(grid[run.argmax()]))} {x_unit}."
+    elif abs(said - top) <= 0.5 * float(np.diff(x).min()):
+        end = f"You put the top where it is, at about {number(top)} {x_unit}."
+    else:
+        end = f"You put the top at {number(said)} {x_unit}, the run has it at {number(top)} {x_unit}."
+    return words + end, place
 
 
 def read(text: str) -> float | None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from test_notebooks import NOTEBOOKS, outputs
 
-from flashsale_lib import ParameterError, canvas, exercises, written
+from flashsale_lib import ParameterError, canvas, exercises, stage, written
 from flashsale_lib.canvas import BLUE, GREEN
 from flashsale_lib.exercises import Choice, Guess, Sketch
 from flashsale_lib.written import gap, number, read, read_list
@@ -28,7 +28,7 @@ def fresh() -> Iterator[None]:
     exercises.forget()
     yield
     exercises.forget()
-    canvas.presenter(False)
+    stage.presenter(False)
 
 
 def guess(**changed: Any) -> Guess:
@@ -82,6 +82,37 @@ def test_a_slider_that_was_not_moved_is_asked_about_once() -> None:
     assert g.locked == 500
 
 
+def test_a_slider_that_a_browser_has_only_rounded_counts_as_not_moved() -> None:
+    g, s = guess(), sketch()
+    for p in (g, s):
+        for each in p._inputs:
+            each.value += 4e-15 * each.value  # JupyterLab answers 500.00000000000006 when it shows 500
+        p._button.click()
+        assert p.locked is None and "first. If " in p._said.value
+    g._button.click()
+    assert g.locked == 500 and s._image.value == s.preview.png()
+
+
+def test_a_move_that_a_busy_kernel_hears_of_after_the_press_counts() -> None:
+    g, s = guess(), sketch()
+    g._slider.value = 300
+    g._button.click()
+    g._slider.value = 350
+    assert g.locked == 350 and g._slider.disabled and "Locked: 350 buyers" in g._said.value
+    s._inputs[0].value = 20
+    s._button.click()
+    s._inputs[1].value = 0
+    assert s.locked == (20, 0, 10, 10, 10)
+
+
+def test_a_locked_sketch_in_another_view_is_not_changed_by_closing_it() -> None:
+    first, second = sketch(), sketch()
+    first.lock((1, 2, 3, 4, 5))
+    second._inputs[0].value = 20
+    second._button.click()
+    assert second.locked == (1, 2, 3, 4, 5) == second._read()
+
+
 def test_a_choice_starts_with_nothing_chosen_and_locks_nothing_then() -> None:
     c = Choice("Which?", OPTIONS)
     for _ in range(3):
@@ -101,7 +132,7 @@ def test_a_sketch_starts_flat_follows_its_sliders_and_locks_all_of_them() -> Non
     assert "tooltip" not in s._image.get_state() or s._image.tooltip is None  # it would break the view
     s._button.click()
     assert s.locked == (10, 18, 10, 10, 10) and all(each.disabled for each in s._inputs)
-    assert "Locked: your curve, 10, 18, 10, 10, 10 buyers." in s._said.value
+    assert "Locked: 10, 18, 10, 10, 10 buyers. Now run on." in s._said.value
 
 
 @pytest.mark.parametrize(
@@ -148,8 +179,8 @@ def test_every_prediction_has_a_stable_text_a_widget_and_labelled_inputs(index: 
     assert p.question in p.widget.children[0].value
     assert p._button.description.startswith("Lock my ")
     assert all(each.description for each in p._inputs) or isinstance(p, Choice)
-    canvas.presenter()
-    assert "145%" in every()[index]._said.value
+    stage.presenter()
+    assert {"flashsale", "flashsale-presenter"} <= set(p.widget._dom_classes)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -433,7 +464,7 @@ def asked(tree: ast.AST) -> Iterator[dict[str, Any]]:
 
 
 def test_no_slider_of_the_series_starts_at_its_answer() -> None:
-    """A guess that was not moved must not be rewarded: its start is more than 10 per cent of the range from the truth."""
+    """A guess that was not moved must not be rewarded: its start is no good guess."""
     for path in NOTEBOOKS:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
@@ -444,4 +475,5 @@ def test_no_slider_of_the_series_starts_at_its_answer() -> None:
             low, high, _, start = written.limits(each["low"], each["high"], each.get("step"), each.get("log", False))
             scale = math.log if each.get("log") else float
             far = abs(scale(float(truth.replace(",", ""))) - scale(start)) / (scale(high) - scale(low))
-            assert far > 0.1, f"{path.name}: {each} starts at its answer, {truth}; choose another range"
+            praised = gap(start, float(truth.replace(",", ""))).startswith(("spot on", "within"))
+            assert far > 0.05 and not praised, f"{path.name}: {each} starts at its answer, {truth}; choose another range"
