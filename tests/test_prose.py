@@ -50,6 +50,14 @@ def cells_of_01(*ids: str) -> dict[str, Any]:
     return space
 
 
+def test_00_parts_that_one_can_do_without() -> None:
+    paid = {part: fs.simulate(fs.diagram.switched(fs.Design(), {part})).paid for part in fs.diagram.SWITCHES}
+    assert round(paid.pop("worker limit")) == 4593
+    assert [round(n) for n in (paid["door limit"], paid["queue"])] == [23_625, 15_821] and min(paid.values()) > 15_800
+    assert fs.simulate(fs.diagram.switched(fs.Design(), {"queue"})).wait_quantile(0.95) == 0
+    assert round(fs.simulate().paid - paid["recovery"]) == 65
+
+
 def test_01_explore_the_work_says_how_long_and_the_peak_how_deep() -> None:
     """Flat: 37/s, nobody waits. Fading in 5 s: 26,769 for 18,532, gone at 417 and 819 s. Two waves: 8,588, 480 and 819 s."""
     explorer = cells_of_01("trace", "queue", "draw", "show", "explore")["shown"]
