@@ -23,14 +23,21 @@ class Shown(Protocol):
 
 
 _shown: WeakSet[Shown] = WeakSet()
+_dressed: WeakSet[widgets.Box] = WeakSet()
 
 
 def enter(shown: Shown) -> None:
-    """Put a finished widget on the stage: style, names for screen readers, and the size that now holds."""
-    shown.widget.add_class("flashsale")
-    shown.widget.children = (*shown.widget.children, widgets.HTML(_accessories()))
+    """Put something finished on the stage: as `dress`, and its picture is drawn again when the size changes."""
+    dress(shown.widget)
     _shown.add(shown)
-    _size(shown)
+
+
+def dress(box: widgets.Box) -> None:
+    """Give a finished box of widgets our style, names for screen readers, and the size that now holds."""
+    box.add_class("flashsale")
+    box.children = (*box.children, widgets.HTML(_accessories()))
+    _dressed.add(box)
+    _size(box)
 
 
 def presenter(on: bool = True) -> None:
@@ -44,16 +51,17 @@ def presenter(on: bool = True) -> None:
     >>> presenter(False)
     """
     canvas.presenter(on)
+    for box in list(_dressed):
+        _size(box)
     for shown in list(_shown):
-        _size(shown)
         shown.redraw()
 
 
-def _size(shown: Shown) -> None:
+def _size(box: widgets.Box) -> None:
     if canvas.presenting():
-        shown.widget.add_class("flashsale-presenter")
+        box.add_class("flashsale-presenter")
     else:
-        shown.widget.remove_class("flashsale-presenter")
+        box.remove_class("flashsale-presenter")
 
 
 @cache
