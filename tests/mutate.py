@@ -86,6 +86,7 @@ EQUIVALENT: dict[str, str] = {
     "_common_shape({**fields, 'demand.rate': demand.rate[..., 1]}, gateway)": "every knot has as many scenarios, and there are two",
     "outcome: SERIES = {**FLOWS, **LEVELS, 'accept_latency': (-1, 's')} -> "
     "SERIES = {**FLOWS, **LEVELS, 'accept_latency': (-0, 's')}": "holds the place of an index that nobody reads",
+    "outcome: np.diff(series[i], prepend=0.0) -> np.diff(series[i], prepend=1.0)": "at the start: nobody yet, or one fewer",
     "outcome: np.maximum(requests, 1e-300) -> np.maximum(requests, 1.1000000000000002e-300)": "stands for anything above 0",
     "door: over > 0.0 -> over >= 0.0": "the share who take longer than no time is 1 by either branch",
     "quantiles: np.maximum(below[bin_] - before, 1e-300) -> np.maximum(below[bin_] - before, 1.1000000000000002e-300)": "stands "

@@ -87,6 +87,28 @@ def test_latency_of_calls_half_of_which_are_refused(rate):
     assert 0.5 * np.exp(-at) + 0.5 * np.exp(-at / 0.2) == pytest.approx([0.8, 0.5, 0.1], rel=1e-3)
 
 
+def test_refused_calls_are_left_out_of_the_time_of_a_call():
+    """100 s of 50 calls/s of 0.8 s, then 100 s in which calls last 8 s and the gateway takes 60/8 a second of the 50."""
+    gateway = changed(PLAIN, service_time=0.8, call_limit=60).brownout(100, 200, 0.1)
+    design = fs.Design.unlimited(timeout=INF, attempts=1)
+    outcome = fs.simulate(design, demand=steady(50, 200), buyers=STEADFAST, gateway=gateway)
+    taken = np.array([5000, 60 / 8 * 100 + 20]) / 5770  # 20: the gateway held 40 calls, and is full at 60
+    for t in (0.5, 1.0, 5.0):
+        share = 1 - taken @ np.exp([-t / 0.8, -t / 8])
+        # 1.5 %: in the step of the change 12 of 5770 calls get a time between 0.8 s and 8 s; it is worth 0.9 % here.
+        assert outcome.call_quantile(share) == pytest.approx(t, rel=0.015)
+
+
+def test_a_call_takes_as_long_as_the_gateway_does_when_it_starts():
+    """Joined at a < 30 s, called at 2a: of the later half, calls last 10 s instead of 1 s."""
+    gateway = PLAIN.brownout(30, 200, 0.1)
+    design = fs.Design.unlimited(timeout=INF, attempts=1, dispatch_rate=5)
+    demand = fs.Demand([0, 30, 30, 200], [10, 10, 0, 0])
+    outcome = fs.simulate(design, demand=demand, buyers=STEADFAST, gateway=gateway)
+    beyond = 0.5 * 10 / 15 * (math.exp(-1.5) - math.exp(-3))  # share of the later half whose a + call is above 45 s
+    assert outcome.latency_quantile(1 - beyond) == pytest.approx(45, abs=0.25)  # one step
+
+
 def test_latency_leaves_out_those_whose_call_did_not_begin():
     """300 come in 30 s, one call begins per second, the window ends at 100 s: the 100 served waited 0 to 90 s."""
     design = fs.Design.unlimited(timeout=INF, attempts=1, dispatch_rate=1)
