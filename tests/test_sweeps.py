@@ -328,6 +328,21 @@ def test_threads(expected):
         same(fs.sweep(DESIGNS, chunk=CHUNK, executor=pool, progress=False), expected)
 
 
+def test_a_job_of_an_executor_takes_one_thread_and_a_job_played_here_all_cores(monkeypatch):
+    """Who has an executor decides by its size how many cores are taken."""
+    taken, real = [], sweeps.simulate
+
+    def spy(*args, threads, **rest):
+        taken.append(threads)
+        return real(*args, threads=threads, **rest)
+
+    monkeypatch.setattr(sweeps, "simulate", spy)
+    with ThreadPoolExecutor(1) as pool:
+        fs.sweep(DESIGNS, chunk=30, executor=pool, **QUICK)
+    fs.sweep(DESIGNS, chunk=30, **QUICK)
+    assert taken == [1, 1, None, None]
+
+
 def test_processes(expected, processes, monkeypatch):
     plays = Plays(monkeypatch)
     same(fs.sweep(DESIGNS, chunk=CHUNK, executor=processes, progress=False), expected)
