@@ -154,3 +154,22 @@ def test_02_exercises_as_their_solutions_tell() -> None:
     assert round(trace.wait[400]) == round(trace.queue[400] / 86.2) == 51
     slow, fast = (fs.fluid_queue(fs.Demand.drop().arrivals(1)[0], rate, dt=1).wait.max() for rate in (86.2, 190))
     assert round(190 / 86.2, 1) == 2.2 and fast < slow / 3
+
+
+def test_03_explore_and_the_exercises() -> None:
+    """26 and 76 % wait, 12 times; 55 % and 1.6 s against 13 % and 0.1 s; patience 30 s: 20 %, 6 s, 3 s: 20 %, 0.6 s."""
+    light, heavy, small, big = (
+        fs.mmc(load * c / 0.8, 1 / 0.8, c) for load, c in ((0.8, 20), (0.95, 20), (0.9, 20), (0.9, 160))
+    )
+    assert [round(100 * each.p_wait) for each in (light, heavy, small, big)] == [26, 76, 55, 13]
+    assert round(heavy.p_wait / light.p_wait) == 3 and round(heavy.wait / light.wait) == 12
+    assert [round(each.wait_quantile(0.99), 1) for each in (small, big)] == [1.6, 0.1]
+    patient, hasty = (fs.erlang_a(1.25 * 25, 1 / 0.8, 20, patience) for patience in (30, 3))
+    assert [round(100 * each.p_abandon) for each in (patient, hasty)] == [20, 20]
+    assert [round(each.wait, 1) for each in (patient, hasty)] == [6.0, 0.6]
+    assert round(1000 * fs.mmc(12, 2, 8).wait) == 89
+    assert fs.servers_for(100, 1, p_wait=0.1) == fs.square_root_staffing(100, 1.5) == 115
+    for c in (110, 120):  # as the feedback says
+        assert round(100 * fs.erlang_c(c, 100)) == {110: 24, 120: 3}[c]
+    assert round(100 * (fs.servers_for(1000, 1, p_wait=0.1) / 1000 - 1)) == 5
+    assert round(100 * fs.erlang_a(40, 1 / 0.8, 20, 30).p_abandon, 1) == 37.5
