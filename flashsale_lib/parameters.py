@@ -100,14 +100,13 @@ move it to at least 0
         array = np.asarray(value)
     except ValueError:  # rows of different lengths
         array = np.array(None)
-    wrong_type = f"{name} is {_show(value)}, a {type(value).__name__}: must be {row.bounds}{unit}"
     if row.flag:
         is_flag = array.dtype == bool or (array.dtype.kind in "iuf" and bool(np.all((array == 0) | (array == 1))))
         if not is_flag or array.size == 0:
-            raise ParameterError(f"{wrong_type}; pass True or False, or an array of them")
+            raise ParameterError(f"{_wrong_type(row, name, unit, value)}; pass True or False, or an array of them")
         return bool(array) if array.ndim == 0 else _frozen(array.astype(np.float64))
     if array.dtype.kind not in "iuf":
-        raise ParameterError(f"{wrong_type}; pass a number, or an array of numbers")
+        raise ParameterError(f"{_wrong_type(row, name, unit, value)}; pass a number, or an array of numbers")
     if array.size == 0:
         raise ParameterError(f"{name} is an empty array: must be {row.bounds}{unit}; pass at least one value")
     array = array.astype(np.float64)
@@ -118,6 +117,10 @@ move it to at least 0
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ParameterError(_out_of_bounds(row, name, unit, float(array[where]), where))
     return float(array) if array.ndim == 0 else _frozen(array)
+
+
+def _wrong_type(row: Parameter, name: str, unit: str, value: Any) -> str:
+    return f"{name} is {_show(value)}, a {type(value).__name__}: must be {row.bounds}{unit}"
 
 
 def plain(value: Any) -> Any:
