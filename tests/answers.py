@@ -202,6 +202,43 @@ ANSWERS: dict[str, dict[str, Any]] = {
             12_000: "That is the limit of the protected design, which skips stale requests. Here you cannot.",
         },
     },
+    "tokens by hand": {
+        "step": 1,
+        "slack": 0,
+        "right": 6,
+        "praise": "The bucket forgets what overflows, and keeps the half token.",
+        "wrong": {
+            7: "At 20 s, did your bucket hold three? It holds 2 at most; what is more overflows.",
+            5: "Did the buyer at 6 s use up the half token? Who is refused takes nothing.",
+            4: "That is how many hear no. How many are let in?",
+            2: "That is the burst alone. New tokens drop in all the time.",
+        },
+    },
+    "which cap binds": {
+        "step": 1,
+        "slack": 0,
+        "right": 60,
+        "praise": "The room is full, and one leaves every second.",
+        "wrong": {
+            300: "In the first minute, yes. Then the room is full: who may come in now?",
+            1500: "That is how many would be inside if 300 came every minute. Only 300 may be.",
+            1: "That is per second. The question is per minute.",
+            5: "That is the length of a session in minutes. How many sessions end in one of them?",
+        },
+    },
+    "rate on a bad day": {
+        "step": 1,
+        "slack": 0,
+        "right": 66,
+        "praise": "A slower gateway has a lower best rate, and the same best number of calls.",
+        "wrong": {
+            86: "That is the healthy gateway. Now each call takes longer.",
+            78: "A margin of 10 % does not cover calls that take 30 % longer.",
+            60.6: "You took 30 % away. Calls that take 1.3 times as long divide the rate by 1.3.",
+            112.5: "You multiplied. Longer calls mean fewer per second.",
+            160: "That is the gateway's best number of calls in flight. The question is about a rate.",
+        },
+    },
 }
 
 

@@ -173,3 +173,62 @@ def test_03_explore_and_the_exercises() -> None:
         assert round(100 * fs.erlang_c(c, 100)) == {110: 24, 120: 3}[c]
     assert round(100 * (fs.servers_for(1000, 1, p_wait=0.1) / 1000 - 1)) == 5
     assert round(100 * fs.erlang_a(40, 1 / 0.8, 20, 30).p_abandon, 1) == 37.5
+
+
+def test_05_best_depth_jumps_because_the_work_behind_is_much_the_same_at_every_depth() -> None:
+    """Behind one more place stand 124 to 144 s of work, from 100 to 12,000 places; no queue below 150 s, endless above."""
+    rate, depths = 86.2, np.geomspace(100, 20_000, 40).round()
+    for limit in (100, 1_000, 3_000, 12_000):
+        run = fs.simulate(fs.Design(queue_limit=limit, skip_stale=False))
+        behind = (run.time > run.time[run.queue > 0.999 * limit].min()) & (run.queue > 1)
+        assert 124 <= run.admitted[behind].sum() * run.dt / rate <= 145
+    buyers = fs.Buyers(patience=np.array([60, 120, 150, 300, 1200])[:, None])
+    none = paid(queue_limit=0)
+    charged, skipped = (
+        fs.simulate(fs.Design(queue_limit=depths, skip_stale=skip), buyers=buyers, record=False).paid for skip in (0, 1)
+    )
+    assert (charged[:2] < none).all() and (np.diff(charged[0]) < 1e-6).all()  # impatient: the best is no queue
+    assert np.ptp(charged[2]) < 0.01 * none  # it does not matter
+    assert (np.diff(charged[3:], axis=1) > -1e-6).all()  # patient: endless
+    assert (np.diff(skipped, axis=1) > -1e-6).all() and (skipped > none).all()
+
+
+def test_05_explore() -> None:
+    """80 workers keep two minutes, 70 do not; 8,702 to 15,810 and 16,677 to 15,826; reloads: 13,856, 30,862, 232,849."""
+    waits = [fs.simulate(fs.Design(queue_limit=10_344, workers=workers)).wait.max() for workers in (80, 70)]
+    assert waits[0] < 120 < waits[1]
+    stops = np.array([x for x in fs.controls.choices(fs.parameter("design", "queue_limit"), [10_344]) if x >= 10])
+    hasty = fs.Buyers(patience=60)
+    for skip, ends, sign in ((False, (15_810, 8_702), -1), (True, (15_826, 16_677), 1)):
+        sold = fs.simulate(fs.Design(queue_limit=stops, skip_stale=skip), buyers=hasty, record=False).paid
+        assert (round(sold[0]), round(sold[-1])) == ends
+        assert (sign * np.diff(sold) > -1e-6).all()
+    for share, orders in ((0, 13_856), (1, 30_862)):
+        run = fs.simulate(fs.Design(queue_limit=0), buyers=fs.Buyers(reload_probability=share))
+        assert round(run.paid) == orders
+    assert round(run.requests) == 232_849 and run.turned_away == 0
+
+
+def test_05_estimates_hold_for_the_longest_queue_and_position_by_rate_is_never_too_short() -> None:
+    run = fs.simulate(fs.Design.unlimited(workers=150))
+    assert 118 - 1 < 150 * np.log1p(run.max_queue / 86.2 / 150) < 120 < run.wait.max() < run.max_queue / 86.2 < 181
+    assert (run.queue / 86.2 >= run.wait - 0.5).all()
+
+
+def test_05_break_busy_for_almost_six_minutes_and_for_nobody() -> None:
+    run = fs.simulate(fs.Design(queue_limit=np.inf, skip_stale=False), buyers=fs.Buyers(patience=30))
+    busy = run.time[run.waited_for > 149.9]
+    assert 340 < np.ptp(busy) < 360 and len(busy) == np.ptp(busy) / run.dt + 1
+    late = (run.time > 180) & (run.time < 400)
+    assert run.goodput[late].max() < 3
+
+
+def test_05_exercises_as_their_solutions_tell() -> None:
+    """63 %; the top at about 2,000 is flat, and orders alone say endless."""
+    assert round(100 * (1 - np.exp(-(10_344 / 86.2) / 120))) == 63
+    trial = np.arange(0.0, 20_001, 100)
+    many = fs.simulate(fs.Design(queue_limit=trial, skip_stale=False), record=False)
+    earned = 18 * many.paid - 15 * many.paid_late
+    assert trial[earned.argmax()] == 2_000 and round(earned.max()) == 286_599
+    assert earned[17:24].min() > 0.9998 * earned.max()
+    assert many.paid.argmax() >= 185
