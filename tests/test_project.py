@@ -146,6 +146,13 @@ def test_importing_the_library_loads_no_heavy_package() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []
 
 
+def test_the_library_readme_lists_every_module_on_its_floor() -> None:
+    table = read("flashsale_lib/README.md").partition("| floor | module |")[2].partition("\n\n")[0]
+    numbers, presentation = (set(re.findall(r"`(\w+)`", part)) for part in table.split("| presentation |"))
+    assert presentation & set(MODULES) == PRESENTATION
+    assert (numbers & set(MODULES)) == set(MODULES) - PRESENTATION - {"__init__"}
+
+
 # --- notebooks --------------------------------------------------------------------------------------------------------
 
 
