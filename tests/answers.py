@@ -229,13 +229,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "rate on a bad day": {
         "step": 1,
         "slack": 0,
-        "right": 66,
-        "praise": "A slower gateway has a lower best rate, and the same best number of calls.",
+        "right": 71,
+        "praise": "A little below the best rate of that day: calls that time out are made again, and need room, too.",
         "wrong": {
+            72: "That is the best rate of that day, in whole numbers. Test it: does it hold?",
             86: "That is the healthy gateway. Now each call takes longer.",
-            78: "A margin of 10 % does not cover calls that take 30 % longer.",
-            60.6: "You took 30 % away. Calls that take 1.3 times as long divide the rate by 1.3.",
-            112.5: "You multiplied. Longer calls mean fewer per second.",
+            78: "A margin of 10 % does not cover calls that take 20 % longer.",
+            103.9: "You multiplied. Longer calls mean fewer per second.",
             160: "That is the gateway's best number of calls in flight. The question is about a rate.",
         },
     },
