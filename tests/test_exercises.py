@@ -218,10 +218,16 @@ def test_the_bank_and_the_answers_name_the_same_exercises_and_the_notebooks_only
 
 
 def test_no_feedback_states_the_answer() -> None:
+    """Numbers from 20 on: smaller ones stand in any sentence. Praise is for those who have it already."""
     for name, plain in answers.ANSWERS.items():
-        texts = " ".join([*plain["wrong"].values(), plain["praise"] if plain.get("step") is None else ""])
-        shown = {f"{plain['right']:g}", str(round(plain["right"]))} if plain.get("step") else set()
-        assert not shown & set(re.findall(r"\d+(?:\.\d+)?", texts)), name
+        rights = plain["right"] if isinstance(plain["right"], tuple) else (plain["right"],)
+        shown = (
+            {str(each) for right in rights for each in (right, round(right)) if abs(right) >= 20}
+            if plain.get("step")
+            else set()
+        )
+        told = re.findall(r"\d+(?:\.\d+)?", " ".join(plain["wrong"].values()).replace(",", ""))
+        assert not shown & set(told), name
 
 
 def test_a_check_costs_a_bounded_number_of_hash_rounds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -476,4 +476,6 @@ def test_no_slider_of_the_series_starts_at_its_answer() -> None:
             scale = math.log if each.get("log") else float
             far = abs(scale(float(truth.replace(",", ""))) - scale(start)) / (scale(high) - scale(low))
             praised = gap(start, float(truth.replace(",", ""))).startswith(("spot on", "within"))
-            assert far > 0.05 and not praised, f"{path.name}: {each} starts at its answer, {truth}; choose another range"
+            assert far > 0.05 and not praised, (
+                f"{path.name}: {each} starts at its answer, {truth}; choose another range"
+            )
