@@ -262,6 +262,14 @@ def test_promise_closes_the_door_at_the_queue_that_can_be_served_in_time():
     assert outcome.wait[40:-60] == pytest.approx(12, rel=1e-6)
 
 
+def test_refused_calls_are_at_the_gateway_until_the_error_has_come_back():
+    """Little's law: 50 of 100 calls a second are refused and held for 0.2 s, beside the 50 that are served."""
+    gateway = changed(PLAIN, call_limit=50, error_time=0.2)
+    outcome = play(unlimited(workers=1000), steady(100, 60), gateway=gateway)
+    assert outcome.in_flight[-1] == pytest.approx(50, rel=1e-9)
+    assert outcome.at_gateway == pytest.approx(50 + 50 * 0.2, rel=1e-9)
+
+
 def test_dispatch_rate_and_call_limit_cap_the_calls():
     outcome = play(unlimited(dispatch_rate=7), steady(100, 300))
     assert outcome.calls == pytest.approx(7 * 300, rel=1e-9)
