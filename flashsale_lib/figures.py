@@ -204,7 +204,8 @@ class DropPicture(LivePicture[Outcome]):
         for line, values in (*rates.items(), (self.waiting, outcome.queue), (self.flying, outcome.in_flight)):
             line.set_data(outcome.time, values)
         self.deep.set_data(outcome.time[::4], outcome.queue[::4], 0)  # filling costs per point, and hides steps of 1 s
-        self.queue_note.set_text(f"longest {count(outcome.max_queue)}\n{waited(outcome)}")
+        wait = waited(outcome).replace(" under", "\nunder") if presenting() else waited(outcome)
+        self.queue_note.set_text(f"longest {count(outcome.max_queue)}\n{wait}")
         self.gateway_note.set_text(f"time per call rose\nto {seconds(outcome.worst_response_time)}")
         self._set_limits(outcome, max(float(np.max(values)) for values in rates.values()))
 
@@ -217,7 +218,7 @@ class DropPicture(LivePicture[Outcome]):
         window = (outcome.time[0], outcome.time[-1])
         for axes, limits, mark in (
             (self.rates, (1.0, rate_top), (rate, f"gateway's best, {rate:.0f}")),
-            (self.queue, (0.0, 1.3 * deep), None),
+            (self.queue, (0.0, (1.6 if presenting() else 1.3) * deep), None),
             (self.gateway, (1.0, call_top), (calls, f"best, {count(calls)}")),
         ):
             key = (*window, *limits, *(mark or ()))
