@@ -30,9 +30,11 @@ Result = TypeVar("Result")
 
 def knob(
     name: str, unit: str, *, low: float, high: float, start: float, step: float = 1.0, log: bool = False,
-    unlimited: bool = False, meaning: str = "",
+    unlimited: bool = False, whole: bool = False, meaning: str = "",
 ) -> Parameter:  # fmt: skip
     """A parameter for a slider that no table knows: `name` in words or with underscores, `step` as in `Slider`.
+
+    `whole` values only, on a log scale too, for what is counted.
 
     >>> knob("servers", "agents", low=1, high=100, start=20).label
     'servers (agents)'
@@ -46,7 +48,7 @@ def knob(
         raise ParameterError(f"slider {name!r} starts at {start:g}: must be from {low:g} to {high:g}; move the start")
     return Parameter(
         "notebook", name, "", unit, start, -HUGE, HUGE, meaning or name, Slider(low, high, step, log, unlimited),
-        unlimited=unlimited,
+        whole=whole, unlimited=unlimited,
     )  # fmt: skip
 
 
@@ -62,6 +64,7 @@ def choices(row: Parameter, extra: Iterable[float] = ()) -> list[float]:
         grid = np.geomspace(slider.low, slider.high, round(decades * slider.step) + 1)
         # Two significant digits read well and stay distinct up to about 20 values per factor of ten.
         grid = np.array([float(f"{x:.2g}") for x in grid])
+        grid = np.unique(np.round(grid)) if row.whole else grid
     else:
         grid = np.linspace(slider.low, slider.high, round((slider.high - slider.low) / slider.step) + 1)
     values = {round(float(x), 9) for x in grid} | {float(x) for x in extra if math.isfinite(x)}

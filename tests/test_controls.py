@@ -252,6 +252,8 @@ def test_presets_lack_nothing_and_names_are_single() -> None:
 def test_knobs_refuse_impossible_ends() -> None:
     row = knob("arrival_rate", "calls/s", low=1, high=100, start=10, step=20, log=True)
     assert row.label == "arrival rate (calls/s)" and choices(row)[0] == 1 and choices(row)[-1] == 100
+    servers = knob("servers", "servers", low=1, high=200, start=20, step=20, log=True, whole=True)
+    assert all(x == round(x) for x in choices(servers)) and choices(servers)[:3] == [1, 2, 3]
     for bad in ({"low": 5, "high": 5}, {"low": 0, "high": 5, "log": True}, {"low": 0, "high": 5, "step": 0}):
         with pytest.raises(fs.ParameterError, match="mend the ends"):
             knob("x", "s", **{"start": 5, **bad})
