@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
@@ -31,6 +31,7 @@ from flashsale_lib.parameters import ParameterError
 REFERENCE = Path(__file__).parent / "reference"
 Row = dict[str, str]
 Array = NDArray[np.float64]
+unhurried = settings(deadline=None)  # on a busy machine anything may take 0.2 s
 
 
 def table(name: str) -> dict[str, list[Row]]:
@@ -152,6 +153,7 @@ whole = st.integers(0, 40)
 paths = st.lists(st.tuples(whole, whole), min_size=1, max_size=40)
 
 
+@unhurried
 @given(paths, whole, st.one_of(st.none(), whole))
 def test_queue_equals_the_recursion_in_exact_arithmetic(
     path: list[tuple[int, int]], start: int, room: int | None
@@ -172,6 +174,7 @@ def test_queue_equals_the_recursion_in_exact_arithmetic(
     assert np.all(np.diff(result.served) >= 0)
 
 
+@unhurried
 @given(paths, st.integers(1, 7), whole, st.one_of(st.just(math.inf), st.floats(40, 60)))
 def test_cutting_a_step_changes_nothing(path: list[tuple[int, int]], cuts: int, start: int, limit: float) -> None:
     arriving, serving = np.array(path, dtype=float).T
@@ -181,6 +184,7 @@ def test_cutting_a_step_changes_nothing(path: list[tuple[int, int]], cuts: int, 
         assert getattr(fine, name)[::cuts] == pytest.approx(getattr(coarse, name), abs=1e-10)
 
 
+@unhurried
 @given(paths, paths, whole)
 def test_more_arrivals_never_shorten_the_queue_and_more_room_never_loses_more(
     path: list[tuple[int, int]], extra: list[tuple[int, int]], room: int
@@ -262,6 +266,7 @@ def test_fluid_is_a_lower_bound_of_the_transient_m_m_1() -> None:
 steps_up = st.lists(st.tuples(whole, whole), min_size=2, max_size=30)
 
 
+@unhurried
 @given(steps_up)
 def test_fifo_wait_by_brute_force(rows: list[tuple[int, int]]) -> None:
     arrivals = np.cumsum([a for a, _ in rows])
@@ -281,6 +286,7 @@ def test_fifo_wait_by_brute_force(rows: list[tuple[int, int]]) -> None:
         assert wait[i] == pytest.approx(float(expected), abs=1e-12)
 
 
+@unhurried
 @given(steps_up, st.sampled_from([1e-9, 0.003, 1e6]))
 def test_a_wait_does_not_depend_on_the_unit_in_which_buyers_are_counted(
     rows: list[tuple[int, int]], unit: float
@@ -434,6 +440,7 @@ def test_infinitely_many_servers() -> None:
 rate = st.floats(0, 50)
 
 
+@unhurried
 @given(
     st.lists(st.tuples(rate, st.sampled_from([0.0, 0.3, 2.0]), st.integers(0, 12)), min_size=1, max_size=6),
     st.sampled_from([math.inf, 1e9, 4.0, 0.5]),
