@@ -60,7 +60,7 @@ def test_00_parts_that_one_can_do_without() -> None:
 
 def test_01_explore_the_work_says_how_long_and_the_part_above_the_line_how_deep() -> None:
     """Flat: 37/s, nobody waits. Fading in 5 s: 26,769 for 18,532, gone at 417 and 819 s. Two waves: 8,588, 480 and 819 s."""
-    explorer = cells_of_01("trace", "count", "lasts", "queue", "draw", "show", "explore")["shown"]
+    explorer = cells_of_01("trace", "predict", "count", "lasts", "queue", "draw", "show", "explore")["shown"]
 
     def reading(preset: str, **changes: float) -> str:
         explorer.set(explorer.presets[preset] | changes)
@@ -88,7 +88,7 @@ def test_01_explore_the_work_says_how_long_and_the_part_above_the_line_how_deep(
 
 def test_01_the_rule_for_the_queue_and_where_it_ends() -> None:
     """The trace at half the capacity is done at about 988 s; half the capacity is 98 % of the mean; the wait is halved."""
-    space = cells_of_01("trace", "count", "lasts", "queue")
+    space = cells_of_01("trace", "predict", "count", "lasts", "queue")
     buyers, capacity, full = space["buyers"], space["capacity"], space["full"]
     calm = np.append(buyers, np.full(300, 6))
     assert np.flatnonzero(fs.fluid_queue(calm, capacity / 2, dt=1).queue > 0.5)[-1] + 1 == 988
