@@ -187,6 +187,37 @@ def test_02_exercises_as_their_solutions_tell() -> None:
     assert round(190 / 86.2, 1) == 2.2 and fast < slow / 3
 
 
+def test_02_limits_that_keep_a_promise_with_and_without_the_brownout() -> None:
+    """6,206 gives 120 s with the brownout and 72 without, 10,344 gives 168; a buyer more than 6,206 breaks the promise."""
+    arrivals, clock = fs.Demand.drop().arrivals(1)[0], np.arange(900)
+    slow = np.where((clock >= 120) & (clock < 180), 0.2 * 86.2, 86.2)
+
+    def longest(capacity: Any, limit: float) -> float:
+        return float(fs.fluid_queue(arrivals, capacity, dt=1, limit=limit).wait.max())
+
+    assert round(longest(slow, 6206)) == 120 and round(longest(86.2, 6206)) == 72 and round(longest(slow, 10_344)) == 168
+    assert longest(slow, 6206) <= 120 < longest(slow, 6207)
+    for capacity, wait in ((100, 174), (150, 91), (200, 54)):  # as the feedback says
+        assert round(longest(capacity, np.inf)) == wait
+
+
+def test_02_steps_of_ten_seconds_are_at_most_seven_seconds_off_wherever_the_rush_begins() -> None:
+    arrivals = fs.Demand.drop().arrivals(1)[0]
+    exact, found = float(fs.fluid_queue(arrivals, 86.2, dt=1).wait.max()), []
+    for late in range(1, 11):
+        moved = np.append(np.full(late, arrivals[0]), arrivals[:-late])
+        found.append(float(fs.fluid_queue(moved.reshape(90, 10).mean(axis=1), 86.2, dt=10).wait.max()))
+    assert all(exact - 7 < wait <= exact for wait in found)
+
+
+def test_02_the_twin_is_within_one_or_two_per_cent_with_other_seeds() -> None:
+    plain = fs.PaymentGateway(service_time=150 / 86.2, contention=0, coherency=0, error_rate=0, decline_rate=0)
+    for seed in (2, 3):
+        design, patient = fs.Design.unlimited(workers=150, timeout=np.inf), fs.Buyers(patience=np.inf)
+        twin = fs.twin(design, buyers=patient, gateway=plain, seed=seed)
+        assert abs(twin.max_queue / 18_562 - 1) < 0.02 and abs(twin.waits.max() / 215.3 - 1) < 0.02
+
+
 def test_03_explore_and_the_exercises() -> None:
     """26 and 76 % wait, 12 times; 55 % and 1.6 s against 13 % and 0.1 s; patience 30 s: 20 %, 6 s, 3 s: 20 %, 0.6 s."""
     light, heavy, small, big = (
