@@ -72,7 +72,7 @@ class Server:
 
 
 @contextmanager
-def serving(kind: str, base: Path) -> Iterator[Server]:
+def serving(kind: str, base: Path, *extra: str) -> Iterator[Server]:
     """A server with settings, workspaces and files of its own, so that nothing is restored and nothing altered."""
     root, log = base / "root", base / "server.log"
     for folder in ("notebooks", "data"):
@@ -101,7 +101,7 @@ def serving(kind: str, base: Path) -> Iterator[Server]:
             options.append("--allow-root")
     with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", kind, "--no-browser", f"--port={port}", *options],
+            [sys.executable, "-m", kind, "--no-browser", f"--port={port}", *options, *extra],
             env=environment, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
@@ -163,11 +163,14 @@ def window(browser: Browser, server: Server, size: Any = ROOM) -> Iterator[Page]
     """A fresh window with storage of its own; afterwards no kernel is left running."""
     context = browser.new_context(viewport=size)
     context.set_default_timeout(90_000)  # a machine may be busy
+    page = context.new_page()
     try:
-        yield context.new_page()
+        yield page
     finally:
+        if server.kind == VOILA:  # there a kernel ends when its page is left
+            page.goto("about:blank")
         context.close()
-        if server.kind != VOILA:  # there a kernel ends with its page
+        if server.kind != VOILA:
             for session in server.api("sessions"):
                 server.api(f"sessions/{session['id']}", method="DELETE")
 

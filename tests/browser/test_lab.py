@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from check import ROOT
 from conftest import LAB, Server, bring, open_notebook, press, run_all, shoot, window
 from playwright.sync_api import Browser, Page, expect
 
@@ -60,19 +61,34 @@ def test_a_guess_locks_and_is_compared(page: Page) -> None:
 
 
 def test_the_explorer_follows_the_keyboard_and_nothing_jumps(page: Page) -> None:
-    bring(page, page.get_by_role("button", name="protected"))
-    press(page, page.get_by_role("button", name="protected"))
-    status = page.get_by_role("status").filter(has_text="buyers paid")
+    preset = page.get_by_title("Set the sliders to: protected")
+    bring(page, preset)
+    root = page.locator(".flashsale", has=preset)
+    press(page, preset)
+    status, picture = root.get_by_role("status"), root.locator(".widget-image")
     expect(status).to_contain_text("22,482 of 33,550 buyers paid")
-    picture = page.locator(".widget-image")
     before, place = picture.get_attribute("src"), picture.bounding_box()
-    workers = page.locator(".widget-slider", has_text="workers (calls)")
-    press(page, workers.locator(".noUi-handle"), "ArrowRight", 20)
-    expect(workers).to_contain_text("350")
+    workers = root.get_by_role("slider", name="workers (calls)")
+    press(page, workers, "ArrowRight", 20)
+    expect(workers).to_have_attribute("aria-valuetext", "350")
     expect(status).not_to_contain_text("22,482")
     expect(picture).not_to_have_attribute("src", before or "")
     assert picture.bounding_box() == place
     shoot(page, "lab-explored")
+
+
+def test_the_playhead_runs_through_the_drop_by_keyboard(page: Page) -> None:
+    if not any("Player" in "".join(cell["source"]) for cell in json.loads((ROOT / NAME).read_text())["cells"]):
+        pytest.skip("notebook 00 has no player")
+    bring(page, page.get_by_role("button", name="To the start"))
+    root = page.locator(".flashsale", has=page.get_by_role("button", name="To the start")).first
+    press(page, root.get_by_role("button", name="To the start"))
+    head = root.get_by_role("slider", name="time (s)")
+    expect(root.get_by_role("status")).to_contain_text("at 0 s:")
+    press(page, head, "ArrowRight", 30)
+    expect(head).not_to_have_attribute("aria-valuenow", "0.0")
+    expect(root.get_by_role("status")).not_to_contain_text("at 0 s:")
+    shoot(page, "lab-played")
 
 
 def test_an_exercise_answers_wrong_and_right(page: Page) -> None:

@@ -101,6 +101,13 @@ def room(request: pytest.FixtureRequest, browser: Browser, serve: Callable[[str]
         yield Room(request.param, page, log)
 
 
+def expected(preset: str, **values: float) -> Any:
+    """An explorer like the one in the room, with these settings."""
+    explorer = fs.controls.drop_explorer()
+    explorer.set({**explorer.presets[preset], **values})
+    return explorer
+
+
 def slider(root: Locator, label: str) -> Locator:
     return root.get_by_role("slider", name=label)
 
@@ -120,12 +127,14 @@ def test_a_preset_and_a_slider_move_words_picture_and_names(room: Room) -> None:
     expect(picture).not_to_have_attribute("src", old or "")
     press(room.page, handle, "ArrowRight", 5)
     expect(handle).to_have_attribute("aria-valuetext", "200")
-    expect(status).not_to_contain_text(PROTECTED)
-    expect(picture).to_have_attribute("alt", status.inner_text())
+    words = repr(expected("protected", workers=200))
+    expect(status).to_have_text(words)
+    expect(picture).to_have_attribute("alt", words)
     press(room.page, slider(root, "queue limit (buyers)"), "End")
     expect(slider(root, "queue limit (buyers)")).to_have_attribute("aria-valuetext", "no limit")
-    room.page.wait_for_timeout(300)
-    expect(picture).to_have_attribute("alt", status.inner_text())
+    words = repr(expected("protected", workers=200, queue_limit=float("inf")))
+    expect(status).to_have_text(words)
+    expect(picture).to_have_attribute("alt", words)
     shoot(room.page, f"{room.kind}-explored")
 
 
@@ -200,13 +209,6 @@ def test_nothing_jumps_in_forty_moves_and_over_all_presets(room: Room) -> None:
     assert len(places) == 1, f"output height, and x, y, width and height of the picture, took on {places}"
 
 
-def expected(preset: str, **values: float) -> Any:
-    """An explorer like the one in the room, with these settings."""
-    explorer = fs.controls.drop_explorer()
-    explorer.set({**explorer.presets[preset], **values})
-    return explorer
-
-
 def test_of_sixty_quick_keys_none_is_lost_and_none_queues_up(room: Room) -> None:
     root = room.explorer()
     status, handle = root.get_by_role("status"), slider(root, "workers (calls)")
@@ -236,16 +238,15 @@ def test_of_sixty_quick_keys_none_is_lost_and_none_queues_up(room: Room) -> None
 
 def test_a_preset_pressed_in_the_middle_of_moves_leaves_words_and_sliders_in_agreement(room: Room) -> None:
     root = room.explorer()
-    status, handle = root.get_by_role("status"), slider(root, "workers (calls)")
+    handle = slider(root, "workers (calls)")
     press(room.page, handle, "ArrowLeft", 10)
     press(room.page, root.get_by_role("button", name="protected"))
     press(room.page, handle, "ArrowRight", 3)
-    expect(status).not_to_contain_text(
-        " turned away 0", ignore_case=True
-    )  # the preset has arrived, and the moves stay or go
-    room.page.wait_for_timeout(1500)
+    expect(slider(root, "queue limit (buyers)")).to_have_attribute("aria-valuetext", "12,000")
+    # Moves wait for the kernel to be free and buttons do not: which of the two comes last at the one slider is chance.
+    room.page.wait_for_timeout(1000)
     workers = float((handle.get_attribute("aria-valuetext") or "").replace(",", ""))
-    expect(status).to_have_text(repr(expected("protected", workers=workers)))
+    expect(root.get_by_role("status")).to_have_text(repr(expected("protected", workers=workers)))
 
 
 def test_a_slow_job_shows_its_progress_and_can_be_cancelled(room: Room) -> None:
