@@ -78,11 +78,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
             16.9: "That is our own drop at 400 seconds. The question is about the one in the file.",
             0: "At 400 seconds the queue of the second wave is not empty yet. Look at .wait[400] of the drop in the file.",
             126: "That is who joins at 300 seconds. The question is about 400.",
-            300: "Is that a guess? Let fs.fluid_queue compute it.",
+            300: "That is the patience of notebook 00. Here nobody gives up, and the wait follows from the queue.",
         },
     },
     "capacity for a minute": {
-        "step": 1,
+        "step": 0.5,
         "slack": 0,
         "right": 190,
         "praise": "2.2 times the capacity.",
@@ -90,7 +90,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             309: "You divided the longest queue by 60. But a quicker gateway never lets the queue grow so long.",
             705: "That is the peak of arrivals: then nobody waits at all. A minute is allowed.",
             37.3: "That is the average arrival rate. Averages over a quarter of an hour do not know the rush.",
-            189: "Close. Test it: does anybody wait longer than 60 seconds, and would one call per second less do as well?",
+            189: "Close. Test it, in whole calls per second: does anybody wait longer than 60 seconds, and would one call less do as well?",
             59.6: "That is the wait. With which capacity?",
             100: "Not enough: with 100, the longest wait is 174 seconds.",
             150: "Not enough: with 150, the longest wait is 91 seconds.",
@@ -99,7 +99,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "limit for a promise": {
         "step": 1,
-        "slack": 1,
+        "slack": 0,
         "right": 6206,
         "praise": "120 seconds with the brownout, and 72 on a healthy day.",
         "wrong": {
