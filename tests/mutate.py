@@ -87,6 +87,8 @@ EQUIVALENT: dict[str, str] = {
     "outcome: SERIES = {**FLOWS, **LEVELS, 'accept_latency': (-1, 's')} -> "
     "SERIES = {**FLOWS, **LEVELS, 'accept_latency': (-0, 's')}": "holds the place of an index that nobody reads",
     "outcome: np.diff(values, axis=-1, prepend=0.0) -> np.diff(values, axis=+1, prepend=0.0)": "of two axes, the last is 1",
+    "outcome: np.maximum(time * (yes + (1.0 - yes) * cost), 1e-09) -> "
+    "np.maximum(time * (yes + (1.0 - yes) * cost), 1.1000000000000001e-09)": "stands for anything above 0",
     "outcome: np.diff(series[i], prepend=0.0) -> np.diff(series[i], prepend=1.0)": "at the start: nobody yet, or one fewer",
     "outcome: np.maximum(requests, 1e-300) -> np.maximum(requests, 1.1000000000000002e-300)": "stands for anything above 0",
     "door: over > 0.0 -> over >= 0.0": "the share who take longer than no time is 1 by either branch",
@@ -99,6 +101,8 @@ EQUIVALENT: dict[str, str] = {
     "an argument that must be given",
     "step: recovered_present = 0.0 -> recovered_present = 1.0": "set again, for who is 0, before it is read",
     "step: p.retry_budget < math.inf -> p.retry_budget <= math.inf": "an infinite budget refuses no retry",
+    "step: range(1, attempts) -> range(0, attempts)": "a pause before the first attempt, which nobody reads",
+    "step: max(middle, 0.0) -> max(middle, 1.0)": "up to one call, a call is alone: the same response time",
     "step: min(p.breaker_threshold, p.aimd_target, p.retry_budget) < math.inf -> "
     "min(p.breaker_threshold, p.aimd_target, p.retry_budget) <= math.inf": "learns what no policy then asks for",
     "fluid: flow.T.reshape(per_step[0].shape) -> flow.T.reshape(per_step[1].shape)": "all have been broadcast to one shape",

@@ -190,6 +190,15 @@ def test_long_overload_with_patience_settles_where_leaving_balances_the_excess()
     assert outcome.wait[settled] == pytest.approx(math.log1p(900 / 30 / 20) * 30, rel=1e-6)
 
 
+def test_as_many_waits_are_counted_as_calls_are_made():
+    """Of those who are let in, exp(-wait/patience) are still there when their turn comes; half of these have given up."""
+    buyers = changed(STEADFAST, patience=30.0)
+    outcome = play(unlimited(workers=20), fs.Demand([0, 100, 100, 400], [50, 50, 0, 0]), buyers=buyers)
+    assert outcome.queued == 0 and outcome.gave_up > 0.4 * outcome.arrived
+    # 1e-4: a step's buyers count with the wait of its middle; 2e-6 here.
+    assert outcome.waits.sum() == pytest.approx(outcome.calls, rel=1e-4)
+
+
 def test_wait_is_the_horizontal_gap_between_arrivals_and_departures():
     outcome = play(unlimited(workers=60), fs.Demand.drop(window=900))
     came = np.concatenate(([0.0], np.cumsum(outcome.admitted[1:] * outcome.dt)))

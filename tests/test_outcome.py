@@ -153,6 +153,8 @@ def test_the_ledger_adds_up_and_is_tidy():
     assert table.columns[:2].tolist() == ["axis_0", "axis_1"]
     picked = table[(table.axis_0 == 1) & (table.axis_1 == 2) & (table.place == "paid")]
     assert picked["buyers"].item() == batch.paid[1, 2]
+    half = fs.simulate(demand=steady(0.05, 10)).ledger()
+    assert half["buyers"].sum() == pytest.approx(0.5) and half["share"].sum() == pytest.approx(1), "of half a buyer"
     empty = fs.simulate(demand=steady(0, 10)).ledger()
     assert empty["share"].tolist() == [0.0] * len(PLACES)
 
