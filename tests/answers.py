@@ -116,7 +116,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "step": 1,
         "slack": 1,
         "right": 89.2453,
-        "praise": "The fluid says 0: the load is only 75 %. Nobody waits on average, and yet somebody does.",
+        "praise": "The fluid says 0, for the load is only 75 %. Yet 36 % wait.",
         "wrong": {
             0: "That is the fluid. Below 100 % load it knows no wait. Add chance: fs.mmc.",
             589: "That is queue and service together. The question is about the queue.",
@@ -130,17 +130,19 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "right": 115,
         "praise": "15 % spare. With 1,000 servers' worth of work, 5 % would do.",
         "wrong": {
-            101: "That is the least that does not grow for ever: nearly everybody waits. Count those who wait.",
-            110: "That is beta = 1, and 24 % wait. You need a little more spare.",
-            120: "That is beta = 2, and 3 % wait. A little less will do.",
-            114: "That is one too few: a little more than one in ten waits.",
+            # Numbers within 3 per cent get the text of their neighbour: so each text is true of them all.
+            101: "With 101, the least that does not grow for ever, nearly everybody waits. Count those who wait.",
+            110: "With 110, beta = 1, 24 % wait. You need a little more spare.",
+            113: "Too few: even with 114, 12 % wait.",
+            117: "More than needed: less than one in ten waits. What is the least that will do?",
+            120: "More than needed: with 120, beta = 2, 3 % wait. What is the least that will do?",
         },
     },
     "given up at 160 %": {
         "step": 0.5,
         "slack": 1,
         "right": 37.5,
-        "praise": "Neither the patience nor the number of servers matters here: what cannot be served is lost.",
+        "praise": "Neither patience nor servers matter, as long as the queue is never empty: what cannot be served is lost.",
         "wrong": {
             60: "60 are too many for each 100 that can be served. But they are a share of the 160 who come.",
             62.5: "That is the share who are served. The question is about the others.",

@@ -229,12 +229,33 @@ def test_03_explore_and_the_exercises() -> None:
     patient, hasty = (fs.erlang_a(1.25 * 25, 1 / 0.8, 20, patience) for patience in (30, 3))
     assert [round(100 * each.p_abandon) for each in (patient, hasty)] == [20, 20]
     assert [round(each.wait, 1) for each in (patient, hasty)] == [6.0, 0.6]
-    assert round(1000 * fs.mmc(12, 2, 8).wait) == 89
+    door = fs.mmc(12, 2, 8)
+    assert round(1000 * door.wait) == 89 and round(100 * door.p_wait) == 36
     assert fs.servers_for(100, 1, p_wait=0.1) == fs.square_root_staffing(100, 1.5) == 115
-    for c in (110, 120):  # as the feedback says
-        assert round(100 * fs.erlang_c(c, 100)) == {110: 24, 120: 3}[c]
+    for c, waiting in ((110, 24), (114, 12), (120, 3)):  # as the feedback says
+        assert round(100 * fs.erlang_c(c, 100)) == waiting
     assert round(100 * (fs.servers_for(1000, 1, p_wait=0.1) / 1000 - 1)) == 5
     assert round(100 * fs.erlang_a(40, 1 / 0.8, 20, 30).p_abandon, 1) == 37.5
+
+
+def test_03_one_server_less_or_more_is_told_apart() -> None:
+    """115 servers, exactly: each neighbour hears what is true of it."""
+    exercise = fs.exercises.exercise("one in ten waits")
+    for servers in range(110, 126):
+        enough = fs.erlang_c(servers, 100) <= 0.1
+        short = "110" if servers < 112 else "Too few"
+        expected = "right" if servers == 115 else "More than needed" if enough else short
+        assert expected in exercise.verdict(servers)
+
+
+def test_03_in_overload_the_queue_must_not_run_empty() -> None:
+    """1 - 1/load is lost at 125 %, unless room, patience or servers are few."""
+    assert round(100 * fs.mmck(31.25, 1.25, 20, 22).p_block, 1) == 24.5
+    assert fs.erlang_a(31.25, 1.25, 20, 0.2).p_abandon > 0.23
+    for patience in (3, 30, 300):
+        run = fs.erlang_a(31.25, 1.25, 20, patience)
+        assert round(100 * run.p_abandon) == 20
+        assert abs(run.wait / (patience * run.p_abandon) - 1) < 1e-6  # 30 x 20 % = 6 s
 
 
 def test_04_explore() -> None:
