@@ -10,7 +10,7 @@
     }
   };
 
-  /* Notebook 7 takes arrow keys for itself, even from where they mean something, unless told otherwise. */
+  /* Notebooks take arrow keys for themselves, even from where they mean something, unless told otherwise. */
   const ownKeys = { "data-lm-suppress-shortcuts": "true" };
 
   const nameSlider = (slider) => {
@@ -41,6 +41,7 @@
   const name = () => {
     all(".widget-slider").forEach(nameSlider);
     all(".jupyter-widget-Collapse").forEach(nameFold);
+    for (const input of all("input, select")) set(input, ownKeys);
     for (const button of all(".widget-toggle-button")) {
       /* Play turns into Pause: its state is in its name. */
       if (!button.querySelector(".fa-play, .fa-pause")) set(button, { "aria-pressed": button.classList.contains("mod-active") });

@@ -38,6 +38,18 @@ LAB, NOTEBOOK, VOILA = "jupyterlab", "notebook", "voila"
 KINDS = (LAB, NOTEBOOK, VOILA)
 """The front ends, by the module that starts the server of each."""
 PAGES = {LAB: "lab/tree/{}?token={}&reset", NOTEBOOK: "notebooks/{}?token={}", VOILA: "voila/render/{}?token={}"}
+PREDICTIONS = """import ipywidgets
+
+predictions = ipywidgets.VBox([
+    fs.exercises.Guess("How many pay?", low=0, high=30_000, step=500, unit="buyers").widget,
+    fs.exercises.Choice("What fails first?", ["the queue", "the gateway", "the front door"]).widget,
+    fs.exercises.Sketch(
+        "How long is the queue?", [0, 100, 200, 300, 400], low=0, high=5_000, step=500, unit="buyers"
+    ).widget,
+])
+predictions.add_class("the-predictions")
+predictions"""
+"""A cell with one prediction of each kind."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Every widget of the library in JupyterLab, Notebook 7 and Voila, by keyboard alone: it reacts, is named, and holds still."""
 
 import base64
-import importlib.util
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import KINDS, VOILA, Server, bring, open_notebook, press, run_all, shoot, violations, window
+from conftest import KINDS, PREDICTIONS, VOILA, Server, bring, open_notebook, press, run_all, shoot, violations, window
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import flashsale_lib as fs
 
-HAS_PLAYER = importlib.util.find_spec("flashsale_lib.player") is not None
 NAIVE, PROTECTED = "4,626 of 33,550 buyers paid", "22,482 of 33,550 buyers paid"
 CELLS = (
     # An explorer that writes down when it computes.
@@ -43,13 +41,10 @@ quick = True
 job = fs.jobs.Job(work, fs.figures.DropPicture, label="Run it")
 job.widget.add_class("the-job")
 job""",
-    """from flashsale_lib.player import Player
-
-player = Player(at=100)
+    """player = fs.player.Player(at=100)
 player.widget.add_class("the-player")
-player"""
-    if HAS_PLAYER
-    else "",
+player""",
+    PREDICTIONS,
 )
 WATCH = """(root) => {
   const output = root.closest(".jp-OutputArea-output"), image = root.querySelector("img.widget-image");
@@ -266,7 +261,6 @@ def test_a_slow_job_shows_its_progress_and_can_be_cancelled(room: Room) -> None:
     shoot(room.page, f"{room.kind}-job")
 
 
-@pytest.mark.skipif(not HAS_PLAYER, reason="there is no player yet")
 def test_the_playhead_and_the_switches_move_the_diagram(room: Room) -> None:
     root = room.part("player")
     head, status, picture = slider(root, "time (s)"), root.get_by_role("status"), root.get_by_role("img").first
@@ -292,7 +286,30 @@ def test_the_playhead_and_the_switches_move_the_diagram(room: Room) -> None:
     expect(root.get_by_role("button", name="Play")).to_be_visible()
 
 
+def test_predictions_lock_by_keyboard(room: Room) -> None:
+    root = room.part("predictions")
+    guess, choice, sketch = (root.locator(".flashsale").nth(i) for i in range(3))
+    press(room.page, guess.get_by_role("slider"), "ArrowRight", 3)
+    press(room.page, choice.get_by_role("radio").first, "Space")
+    press(room.page, choice.get_by_role("radio").first, "ArrowDown")
+    expect(choice.get_by_role("radio").nth(1)).to_be_checked()
+    for stop in sketch.get_by_role("slider").all():
+        press(room.page, stop, "ArrowUp", 2)
+    room.page.wait_for_timeout(300)
+    shoot(room.page, f"{room.kind}-predictions")
+    for part in (guess, choice, sketch):
+        press(room.page, part.get_by_role("button"))
+        expect(part.get_by_role("status")).to_contain_text("Locked:")
+        expect(part.get_by_role("button")).to_be_disabled()
+    expect(guess.get_by_role("slider")).to_have_attribute("aria-disabled", "true")
+    old = guess.get_by_role("slider").get_attribute("aria-valuetext")
+    guess.get_by_role("slider").focus()
+    room.page.keyboard.press("ArrowRight")
+    room.page.wait_for_timeout(200)
+    assert guess.get_by_role("slider").get_attribute("aria-valuetext") == old
+
+
 def test_axe_finds_no_serious_violation(room: Room) -> None:
-    for name in ("explorer", "job", *(["player"] if HAS_PLAYER else [])):
+    for name in ("explorer", "job", "player", "predictions"):
         room.part(name)
         assert not violations(room.page), name

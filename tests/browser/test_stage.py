@@ -1,6 +1,5 @@
 """How widgets stand on the page: presenter mode, a phone, a dark page, a page that forbids scripts, notebook 00 in Voila."""
 
-import importlib.util
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from conftest import (
     HALL,
     LAB,
     PHONE,
+    PREDICTIONS,
     ROOM,
     VOILA,
     Server,
@@ -24,10 +24,9 @@ from conftest import (
 )  # fmt: skip
 from playwright.sync_api import Browser, Page, expect
 
-HAS_PLAYER = importlib.util.find_spec("flashsale_lib.player") is not None
 EXPLORER = "import flashsale_lib as fs\n\nfs.controls.drop_explorer()"
 FORBID = """<meta http-equiv="Content-Security-Policy" content="script-src-attr 'none'">"""
-PLAYER = "from flashsale_lib.player import Player\n\nPlayer(at=100)" if HAS_PLAYER else "None"
+PLAYER = "fs.player.Player(at=100)"
 
 
 @contextmanager
@@ -48,36 +47,35 @@ def sideways(page: Page) -> float:
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
 
-@pytest.mark.parametrize("size", [ROOM, HALL], ids=["1280x720", "1920x1080"])
-def test_presenter_mode_is_larger_and_fits_the_projector(
-    browser: Browser, serve: Callable[[str], Server], size: Any
-) -> None:
-    name = f"presenter-{size['width']}x{size['height']}"
-    cells = (EXPLORER, PLAYER, "fs.controls.presenter()")
-    with shown(browser, serve(LAB), size, *cells) as page:
-        root = page.locator(".flashsale").first
-        bring(page, root.get_by_role("button", name="protected"))
-        press(page, root.get_by_role("button", name="protected"))
-        expect(root.get_by_role("status")).to_contain_text("22,482 of 33,550 buyers paid")
-        page.wait_for_timeout(300)
-        shoot(page, name)
-        assert root.evaluate("e => parseFloat(getComputedStyle(e.querySelector('.flashsale-reading')).fontSize)") >= 19
-        # From the presets to the foot of the picture it is one screenful, below the cell's two lines.
-        box, picture = root.bounding_box(), root.locator("img.widget-image").bounding_box()
-        assert box and picture and picture["y"] + picture["height"] - box["y"] <= size["height"] - 40
-        assert picture["width"] <= box["width"] and sideways(page) == 0
-        assert not violations(page)
-        if HAS_PLAYER:
-            player = page.locator(".flashsale", has=page.get_by_role("button", name="Play")).first
-            bring(page, player)
-            player.evaluate("e => e.scrollIntoView({block: 'start'})")
-            page.wait_for_timeout(500)
-            shoot(page, f"{name}-player")
+def test_presenter_mode_is_larger_and_fits_the_projector(browser: Browser, serve: Callable[[str], Server]) -> None:
+    with shown(browser, serve(LAB), ROOM, EXPLORER, PLAYER, "fs.controls.presenter()") as page:
+        root, player = page.locator(".flashsale").nth(0), page.locator(".flashsale").nth(1)
+        preset = page.get_by_title("Set the sliders to: protected")
+        for size in (ROOM, HALL):
+            page.set_viewport_size(size)
+            bring(page, preset)
+            press(page, preset)
+            expect(root.get_by_role("status")).to_contain_text("22,482 of 33,550 buyers paid")
+            name = f"presenter-{size['width']}x{size['height']}"
+            font = root.evaluate("e => parseFloat(getComputedStyle(e.querySelector('.flashsale-reading')).fontSize)")
+            assert font >= 19, "too small for the back row"
+            for part in (root, player):
+                bring(page, part)
+                part.evaluate("e => e.scrollIntoView({block: 'start'})")
+                page.wait_for_timeout(500)
+                shoot(page, f"{name}-{'explorer' if part is root else 'player'}")
+                picture, box = part.locator(".flashsale-picture").bounding_box(), part.bounding_box()
+                assert picture and box and picture["x"] + picture["width"] <= box["x"] + box["width"] + 1
+                # From the presets to the foot of the picture it is what the notebook shows at once.
+                window = page.locator(".jp-WindowedPanel-outer").bounding_box()
+                assert window and picture["y"] + picture["height"] - box["y"] <= window["height"]
+            assert sideways(page) == 0
+            assert not violations(page)
 
 
 @pytest.fixture(scope="module")
 def phone(browser: Browser, serve: Callable[[str], Server]) -> Iterator[Page]:
-    with shown(browser, serve(VOILA), PHONE, EXPLORER, PLAYER) as page:
+    with shown(browser, serve(VOILA), PHONE, EXPLORER, PLAYER, PREDICTIONS) as page:
         yield page
 
 
@@ -101,7 +99,10 @@ def test_a_phone_shows_everything_and_scrolls_only_the_picture(phone: Page) -> N
     assert frame.evaluate("e => e.scrollLeft") > 50
     shoot(phone, "phone-scrolled")
     assert not violations(phone)
-    shoot(phone, "phone-whole", whole=True)
+    for part in ("player", "predictions"):
+        bring(phone, phone.get_by_role("button", name={"player": "To the start", "predictions": "Lock my curve"}[part]))
+        phone.wait_for_timeout(300)
+        shoot(phone, f"phone-{part}")
 
 
 def test_a_dark_page_is_readable(browser: Browser, serve: Callable[[str], Server]) -> None:
