@@ -261,7 +261,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "right": 71,
         "praise": "A little below the best rate of that day: calls that time out are made again, and need room, too.",
         "wrong": {
-            72: "That is the best rate of that day, in whole numbers. Test it: does it hold?",
+            60: "It holds, but a higher one does, too.",
+            65: "It holds, but a higher one does, too.",
+            70: "It holds. Does one more?",
+            72: "That is the best rate of that day, or above it. Test it: does it hold?",
             86: "That is the healthy gateway. Now each call takes longer.",
             78: "A margin of 10 % does not cover calls that take 20 % longer.",
             103.9: "You multiplied. Longer calls mean fewer per second.",
