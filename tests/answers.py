@@ -207,19 +207,20 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "calls for nobody": {
         "step": 1,
         "slack": 1,
-        "right": 63.2,
-        "praise": "When the wait is as long as the mean patience, most calls are wasted.",
+        "right": 77.7,
+        "praise": "When the wait is 1.5 times the mean patience, most calls are wasted.",
         "wrong": {
-            37: "Those are still there. The question is about the others.",
-            100: "120 s is the mean patience. Some leave much sooner, and some stay much longer.",
-            33: "That is a patience of 300 s. Here it is 120 s.",
+            22: "Those are still there. The question is about the others.",
+            100: "80 s is the mean patience. Some stay much longer, even for 120 s.",
+            33: "That is a patience of 300 s. Here it is 80 s.",
             50: "The mean is not the middle: exp(-wait / patience) are still there.",
-            57: "You took 101 s. That is the wait when those who left are skipped. Here they keep their place.",
+            60: "You took 73 s. That is the wait when those who left are skipped. Here they keep their place.",
+            72: "You took 101 s. That is the wait when those who left are skipped. Here they keep their place.",
         },
     },
     "limit with refunds": {
         "step": 100,
-        "slack": 3,
+        "slack": 5,
         "right": 2000,
         "praise": "With a price on late charges the best queue is a short one.",
         "wrong": {

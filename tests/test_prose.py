@@ -195,7 +195,9 @@ def test_02_limits_that_keep_a_promise_with_and_without_the_brownout() -> None:
     def longest(capacity: Any, limit: float) -> float:
         return float(fs.fluid_queue(arrivals, capacity, dt=1, limit=limit).wait.max())
 
-    assert round(longest(slow, 6206)) == 120 and round(longest(86.2, 6206)) == 72 and round(longest(slow, 10_344)) == 168
+    assert (
+        round(longest(slow, 6206)) == 120 and round(longest(86.2, 6206)) == 72 and round(longest(slow, 10_344)) == 168
+    )
     assert longest(slow, 6206) <= 120 < longest(slow, 6207)
     for capacity, wait in ((100, 174), (150, 91), (200, 54)):  # as the feedback says
         assert round(longest(capacity, np.inf)) == wait
@@ -311,12 +313,12 @@ def test_04_the_door_that_knows_the_stock_sells_it_all_and_nobody_waits_after_th
 
 
 def test_05_best_depth_jumps_because_the_work_behind_is_much_the_same_at_every_depth() -> None:
-    """Behind one more place stand 124 to 144 s of work, from 100 to 12,000 places; no queue below 150 s, endless above."""
+    """Behind one more place stand 109 to 145 s of work, from 100 to 15,000 places; no queue below 150 s, endless above."""
     rate, depths = 86.2, np.geomspace(100, 20_000, 40).round()
-    for limit in (100, 1_000, 3_000, 12_000):
+    for limit in (100, 1_000, 3_000, 12_000, 15_000):
         run = fs.simulate(fs.Design(queue_limit=limit, skip_stale=False))
         behind = (run.time > run.time[run.queue > 0.999 * limit].min()) & (run.queue > 1)
-        assert 124 <= run.admitted[behind].sum() * run.dt / rate <= 145
+        assert 108 <= run.admitted[behind].sum() * run.dt / rate <= 145
     buyers = fs.Buyers(patience=np.array([60, 120, 150, 300, 1200])[:, None])
     none = paid(queue_limit=0)
     charged, skipped = (
@@ -342,6 +344,30 @@ def test_05_explore() -> None:
         run = fs.simulate(fs.Design(queue_limit=0), buyers=fs.Buyers(reload_probability=share))
         assert round(run.paid) == orders
     assert round(run.requests) == 232_849 and run.turned_away == 0
+    assert round(run.paid) - round(paid(queue_limit=np.inf)) == 7_237
+
+
+def test_05_no_queue_beats_endless_where_those_turned_away_reload_for_longer_than_they_would_wait() -> None:
+    """Stale skipped: below about 45 s of patience; at 150 s if 90 % reload."""
+    for patience, share, none_wins in ((40, 0.6, 1), (50, 0.6, 0), (150, 0.6, 0), (150, 0.9, 1), (1200, 1, 1)):
+        buyers = fs.Buyers(patience=patience, reload_probability=share)
+        sold = fs.simulate(fs.Design(queue_limit=np.array([0, np.inf])), buyers=buyers, record=False).paid
+        assert (sold[0] > sold[1]) == none_wins
+
+
+def test_05_places_12001_are_full_for_about_a_minute() -> None:
+    run = fs.simulate(fs.Design(queue_limit=12_000))
+    assert 55 < np.ptp(run.time[run.queue > 11_990]) < 65
+
+
+def test_05_the_books_are_too_kind_to_a_new_place_because_its_buyer_might_have_reloaded() -> None:
+    """0.46 by the books; 0.38 in the run, and 0.49 where nobody reloads."""
+    gains = []
+    for share in (0, 0.6):
+        buyers = fs.Buyers(reload_probability=share)
+        design = fs.Design(queue_limit=np.array([3_000, 3_100]), skip_stale=False)
+        gains.append(np.diff(fs.simulate(design, buyers=buyers, record=False).paid)[0] / 100)
+    assert [round(float(gain), 2) for gain in gains] == [0.49, 0.38]
 
 
 def test_05_estimates_hold_for_the_longest_queue_and_position_by_rate_is_never_too_short() -> None:
@@ -359,11 +385,12 @@ def test_05_break_busy_for_almost_six_minutes_and_for_nobody() -> None:
 
 
 def test_05_exercises_as_their_solutions_tell() -> None:
-    """63 %; the top at about 2,000 is flat, and orders alone say endless."""
-    assert round(100 * (1 - np.exp(-(10_344 / 86.2) / 120))) == 63
+    """78 %, and 60 % if skipped; the top at about 2,000 is flat, 0.6 % above no queue, and orders alone say endless."""
+    assert round(100 * (1 - np.exp(-(10_344 / 86.2) / 80))) == 78
+    assert round(80 * np.log1p(1.5)) == 73 and round(100 * (1 - np.exp(-np.log1p(1.5)))) == 60
     trial = np.arange(0.0, 20_001, 100)
     many = fs.simulate(fs.Design(queue_limit=trial, skip_stale=False), record=False)
     earned = 18 * many.paid - 15 * many.paid_late
     assert trial[earned.argmax()] == 2_000 and round(earned.max()) == 286_599
-    assert earned[17:24].min() > 0.9998 * earned.max()
+    assert earned[15:26].min() > 0.9996 * earned.max() and round(1000 * (earned.max() / earned[0] - 1)) == 6
     assert many.paid.argmax() >= 185
