@@ -174,15 +174,22 @@ def _font(size: float, bold: bool) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(findfont(properties), size)
 
 
+@lru_cache(maxsize=512)
+def _covered(line: str, font: ImageFont.FreeTypeFont) -> tuple[Any, int, int]:
+    """How much of each pixel one line of text covers, from 0 to 1, and where that begins; most words come again."""
+    mask, (right, down) = font.getmask2(line, mode="L")
+    cover = np.asarray(mask, dtype=np.float32).reshape(mask.size[::-1]) / 255
+    return cover[..., np.newaxis], right, down
+
+
 def _blend(pixels: Any, line: str, font: ImageFont.FreeTypeFont, ink: Any, left: float, top: float) -> None:
     """Put one line of text into an RGBA picture, cut off at its edges."""
-    mask, (right, down) = font.getmask2(line, mode="L")
-    cover = np.asarray(mask, dtype=np.uint16).reshape(mask.size[::-1])
+    cover, right, down = _covered(line, font)
     row, column = round(top + down), round(left + right)
     cover = cover[max(-row, 0) : max(pixels.shape[0] - row, 0), max(-column, 0) : max(pixels.shape[1] - column, 0)]
     row, column = max(row, 0), max(column, 0)
     part = pixels[row : row + cover.shape[0], column : column + cover.shape[1], :3]
-    part[...] = part + cover[..., np.newaxis] / 255 * (ink - part)
+    part[...] = part + cover * (ink - part)
 
 
 def round_up(value: float) -> float:
