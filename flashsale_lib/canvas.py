@@ -211,10 +211,10 @@ def thousands(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
 
 
-Shown = TypeVar("Shown")
+Result = TypeVar("Result")
 
 
-class LivePicture(Picture, Generic[Shown]):
+class LivePicture(Picture, Generic[Result]):
     """A figure that stays: `update` moves its artists, and only those are drawn again.
 
     Subclasses put the moving artists into `self.moving` (they are then left out of the background). In `move` they set
@@ -233,10 +233,10 @@ class LivePicture(Picture, Generic[Shown]):
         self._stale: dict[Any, Any] = {}
         self._kept: dict[Any, Any] = {}
 
-    def move(self, result: Shown) -> None:
+    def move(self, result: Result) -> None:
         raise NotImplementedError
 
-    def pin(self, result: Shown | None) -> None:
+    def pin(self, result: Result | None) -> None:
         """Keep a result in the picture, pale, behind the present one; None takes it away."""
         raise NotImplementedError
 
@@ -250,7 +250,7 @@ class LivePicture(Picture, Generic[Shown]):
         else:
             self._stale[axes] = key
 
-    def update(self, result: Shown) -> None:
+    def update(self, result: Result) -> None:
         """Show another result."""
         with rc_context(STYLE):
             self.move(result)
@@ -313,7 +313,7 @@ def text_size(text: str, size: float = 12.0, bold: bool = False) -> tuple[float,
     >>> text_size("two\\nlines")[1] > text_size("x")[1]
     True
     """
-    font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
+    font = FontProperties(family=STYLE["font.family"], size=size, weight="bold" if bold else "normal")
     lines = text.split("\n")
     widths = [_RULER.get_text_width_height_descent(line or " ", font, False)[0] for line in lines]
     return 0.72 * max(widths) * 1.02, size * (1.2 * len(lines) + 0.2)

@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import ipywidgets as widgets
@@ -17,7 +18,7 @@ from .demand import Demand
 from .drop import simulate
 from .figures import DropPicture
 from .outcome import Outcome
-from .parameters import HUGE, Parameter, ParameterError, Slider, UnknownParameterError, parameter, parameters
+from .parameters import HUGE, Parameter, ParameterError, Slider, UnknownParameterError, owned, parameter, parameters
 from .scenario import Buyers, Design, PaymentGateway
 from .stage import presenter
 from .words import value
@@ -106,11 +107,58 @@ def switch(row: Parameter, start: bool) -> widgets.Checkbox:
     )
 
 
-def _button(text: str, tooltip: str, icon: str = "") -> widgets.Button:
-    return widgets.Button(description=text, tooltip=tooltip, icon=icon, layout=widgets.Layout(width="auto"))
+class Board:
+    """What explorers and players share: presets by name, sliders, and the values that both together give."""
+
+    error: str
+    line: widgets.HTML
+    image: widgets.DOMWidget
+    sliders: dict[str, Any]
+
+    def __init__(self, presets: Mapping[str, Values]) -> None:
+        self.presets = {name: dict(values) for name, values in presets.items()}
+        self._start = next(iter(self.presets.values()))
+        self._base = dict(self._start)
+
+    @property
+    def values(self) -> Values:
+        """The present settings: the preset pressed last, with what the sliders say now."""
+        return {**self._base, **{name: control.value for name, control in self.sliders.items()}}
+
+    def _known(self, values: Iterable[str]) -> None:
+        for name in values:
+            if name not in self._base:
+                raise UnknownParameterError(f"no setting {name!r}: use one of {', '.join(self._base)}")
+
+    def _put(self, values: Values) -> None:
+        """Take over settings. A slider between two of its stops goes to the nearest."""
+        self._base.update(values)
+        for name in values.keys() & self.sliders.keys():
+            control, wanted = self.sliders[name], values[name]
+            is_switch = isinstance(control, widgets.Checkbox)
+            control.value = bool(wanted) if is_switch else nearest(wanted, [x for _, x in control.options])
+
+    def _preset_row(self, label: str, tooltip: str, press: Callable[[str], None], *more: Any) -> widgets.HBox:
+        """A button for each preset, where there is more than one, and what else belongs into that row."""
+        names = self.presets if len(self.presets) > 1 else ()
+        buttons = [stage.button(name, partial(press, name), f"{tooltip}: {name}") for name in names]
+        told = [widgets.Label(label)] if buttons else []
+        return widgets.HBox([*told, *buttons, *more], layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
+
+    def _slider_grid(self, narrow: str) -> widgets.GridBox:
+        """The sliders side by side, as long as each has the width `narrow`."""
+        columns = f"repeat(auto-fit, minmax(min({narrow}, 100%), 1fr))"
+        layout = widgets.Layout(grid_template_columns=columns, width="100%")
+        return widgets.GridBox(list(self.sliders.values()), layout=layout)
+
+    def _fail(self, error: Exception) -> None:
+        """A callback has nobody to raise to: say what went wrong where the learner looks."""
+        self.error = f"These settings do not work: {error}"
+        self.line.value = stage.alert(self.error)
+        self.image.layout.visibility = "hidden"  # it shows other settings; its place stays
 
 
-class Explorer(Generic[Result]):
+class Explorer(Board, Generic[Result]):
     """Sliders around a pure computation and one picture.
 
     Parameters
@@ -136,13 +184,12 @@ class Explorer(Generic[Result]):
         rows = list(rows)
         presets = presets or {"start": {row.name: row.default for row in rows}}
         _check(rows, presets)
+        super().__init__(presets)
         self.compute = compute
-        self.presets = {name: dict(values) for name, values in presets.items()}
-        self._start = next(iter(self.presets.values()))
-        self._base = dict(self._start)
         self.sliders = {row.name: self._control(row) for row in rows}
         self.error = ""
         self.pinned: Result | None = None
+        self._pinned_table: tuple[tuple[str, ...], ...] = ()
         self._draw = picture
         self.outcome = compute(self.values)
         self.picture = picture(self.outcome)
@@ -156,10 +203,13 @@ class Explorer(Generic[Result]):
         for control in self.sliders.values():
             control.observe(self._moved, names="value")
         self.pin_button.observe(lambda change: self.pin(change["new"]), names="value")
-        framed = widgets.Box([self.image])
-        framed.add_class("flashsale-picture")
+        reset = stage.button("reset", self.reset, "Back to where the sliders started", icon="undo")
+        presets_row = self._preset_row(
+            "Presets:", "Set the sliders to", lambda name: self.set(self.presets[name]), reset, self.pin_button
+        )
+        framed, folded = stage.framed(self.image), self._folded_table()
         self.widget = widgets.VBox(
-            [self._preset_row(), self._slider_grid(), self.line, self.pinned_line, framed, self._folded_table()]
+            [presets_row, self._slider_grid("32em"), self.line, self.pinned_line, framed, folded]
         )
         stage.enter(self)
         self._show()
@@ -168,45 +218,17 @@ class Explorer(Generic[Result]):
         start = self._start[row.name]
         return switch(row, start) if row.flag else slider(row, start, [p[row.name] for p in self.presets.values()])
 
-    def _preset_row(self) -> widgets.Widget:
-        buttons = []
-        for name in self.presets if len(self.presets) > 1 else ():
-            button = _button(name, f"Set the sliders to: {name}")
-            button.on_click(lambda _, name=name: self.set(self.presets[name]))
-            buttons.append(button)
-        reset = _button("reset", "Back to where the sliders started", icon="undo")
-        reset.on_click(lambda _: self.reset())
-        label = [widgets.Label("Presets:")] if buttons else []
-        return widgets.HBox([*label, *buttons, reset, self.pin_button], layout=widgets.Layout(flex_flow="row wrap"))
-
-    def _slider_grid(self) -> widgets.Widget:
-        columns = "repeat(auto-fit, minmax(min(32em, 100%), 1fr))"
-        return widgets.GridBox(
-            list(self.sliders.values()), layout=widgets.Layout(grid_template_columns=columns, width="100%")
-        )
-
     def _folded_table(self) -> widgets.Widget:
         folded = widgets.Accordion(children=[self.table], selected_index=None)
         folded.set_title(0, "The same as numbers")
         return folded
 
-    @property
-    def values(self) -> Values:
-        """The present settings: the preset pressed last, with what the sliders say now."""
-        return {**self._base, **{name: control.value for name, control in self.sliders.items()}}
-
     def set(self, values: Values) -> None:
         """Change several settings at once and draw once. A slider between two of its stops goes to the nearest."""
-        for name in values:
-            if name not in self._base:
-                raise UnknownParameterError(f"no setting {name!r}: use one of {', '.join(self._base)}")
-        self._base.update(values)
+        self._known(values)
         self._quiet = True
         try:
-            for name in values.keys() & self.sliders.keys():
-                control, wanted = self.sliders[name], values[name]
-                is_switch = isinstance(control, widgets.Checkbox)
-                control.value = bool(wanted) if is_switch else nearest(wanted, [x for _, x in control.options])
+            self._put(values)
         finally:
             self._quiet = False
         self._moved()
@@ -226,7 +248,7 @@ class Explorer(Generic[Result]):
             self.pinned_line.value = f'<div class="flashsale-pinned">{text}</div>'
             self._pinned_table = self.picture.table
         if self.pinned is None:
-            self.pinned_line.value = ""
+            self.pinned_line.value, self._pinned_table = "", ()
         self.pin_button.value = self.pinned is not None
         self.picture.pin(self.pinned)
         if not self.error:
@@ -243,25 +265,21 @@ class Explorer(Generic[Result]):
     def _moved(self, _: Any = None) -> None:
         if self._quiet:
             return
-        # A callback has nobody to raise to: say what went wrong where the learner looks.
         try:
             self.outcome = self.compute(self.values)
             self.picture.update(self.outcome)
             self.error = ""
             self._show()
         except Exception as error:
-            self.error = f"These settings do not work: {error}"
-            self.line.value = f'<b role="alert" class="flashsale-reading">{html.escape(self.error)}</b>'
-            self.image.layout.visibility = "hidden"  # it shows other settings; its place stays
+            self._fail(error)
             self.table.value = ""
 
     def _show(self) -> None:
         # The picture first: it is what the eye waits for, and what takes longest to travel.
         self.image.value = self.picture.png()
         self.image.layout.visibility = "visible"
-        text = html.escape(self.picture.reading).replace("\n", "<br>")
-        self.line.value = f'<div role="status" aria-live="polite" class="flashsale-reading">{text}</div>'
-        self.table.value = html_table(self.picture.table, self._pinned_table if self.pinned is not None else ())
+        self.line.value = stage.status(self.picture.reading)
+        self.table.value = html_table(self.picture.table, self._pinned_table)
 
     def __repr__(self) -> str:
         return self.error or self.picture.reading
@@ -325,15 +343,17 @@ def drop_explorer(
     fixed: dict[str, Any] = {"buyers": buyers or Buyers(), "gateway": gateway or PaymentGateway()}
     given = {title: _settings(preset) for title, preset in (presets or PRESETS).items()}
     used = {name for values in given.values() for name in values} | {row.name for row in rows}
-    base = {row.name: _present(row, fixed) for row in map(_row, [r.name for r in parameters("design")])}
+    base = {row.name: _present(row, fixed) for row in parameters("design")}
     base |= {name: _present(_row(name), fixed) for name in used}
     if demand is not None and any(_row(name).owner == "demand" for name in used):
         raise ParameterError("demand is given, and has sliders as well: leave out one of the two")
 
+    owners = {name: _row(name).owner for name in base}
+
     def compute(values: Values) -> Outcome:
         parts: dict[str, Values] = {owner: {} for owner in OWNERS}
         for name, number in values.items():
-            parts[_row(name).owner][name] = number
+            parts[owners[name]][name] = number
         return simulate(
             Design(**parts["design"]),
             demand=demand if demand is not None else Demand.drop(**parts["demand"]),
@@ -346,11 +366,7 @@ def drop_explorer(
 
 def _row(name: str) -> Parameter:
     """The parameter of that name, whoever owns it."""
-    for owner in OWNERS:
-        for row in parameters(owner):
-            if row.name == name:
-                return row
-    return parameter("design", name)  # raises, and says which names there are
+    return owned(name, OWNERS) or parameter("design", name)  # which raises, and says which names there are
 
 
 def _present(row: Parameter, fixed: Mapping[str, Any]) -> Any:

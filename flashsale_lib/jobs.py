@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -46,10 +45,9 @@ class Job:
         self.picture: Picture | None = None
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
-        self.button = widgets.Button(description=label, icon="play", layout=widgets.Layout(width="auto"))
-        self.stop = widgets.Button(
-            description="cancel", icon="stop", disabled=True, layout=widgets.Layout(width="auto")
-        )
+        self.button = stage.button(label, self.start, icon="play")
+        self.stop = stage.button("cancel", self.cancel, icon="stop")
+        self.stop.disabled = True
         self.bar = widgets.FloatProgress(
             value=0.0, min=0.0, max=1.0, description="", layout=widgets.Layout(width="16em")
         )
@@ -57,12 +55,8 @@ class Job:
         self.image = widgets.Image(
             format="png", layout=widgets.Layout(display="none", width="100%", max_width="1100px")
         )
-        self.button.on_click(lambda _: self.start())
-        self.stop.on_click(lambda _: self.cancel())
-        framed = widgets.Box([self.image])
-        framed.add_class("flashsale-picture")
         row = widgets.HBox([self.button, self.stop, self.bar], layout=widgets.Layout(flex_flow="row wrap"))
-        self.widget = widgets.VBox([row, self.line, framed])
+        self.widget = widgets.VBox([row, self.line, stage.framed(self.image)])
         stage.enter(self)
         self._say("not run yet: press the button.")
 
@@ -138,8 +132,7 @@ class Job:
 
     def _say(self, text: str) -> None:
         self.words = text
-        inner = html.escape(text).replace("\n", "<br>")
-        self.line.value = f'<div role="status" aria-live="polite" class="flashsale-reading">{inner}</div>'
+        self.line.value = stage.status(text)
 
     def __repr__(self) -> str:
         return f"{self.label}: {self.words}"

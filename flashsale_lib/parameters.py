@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,7 +15,7 @@ from .table import BRIEF, HUGE, INF, TABLE, Parameter, Slider
 
 __all__ = [
     "BRIEF", "HUGE", "INF", "TABLE", "Checked", "FloatArray", "Numeric", "Parameter", "ParameterError", "Slider",
-    "UnknownParameterError", "check", "default", "documented", "parameter", "parameters", "plain",
+    "UnknownParameterError", "check", "default", "documented", "owned", "parameter", "parameters", "plain",
 ]  # fmt: skip
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -55,6 +55,15 @@ def parameters(owner: str) -> Iterator[Parameter]:
     if not any(row.owner == owner for row in TABLE):
         raise UnknownParameterError(_unknown(owner, owner, sorted({row.owner for row in TABLE})))
     return (row for row in TABLE if row.owner == owner)
+
+
+def owned(name: str, owners: Iterable[str]) -> Parameter | None:
+    """The row of that name of whichever of the owners has one first; None if none has.
+
+    >>> owned("patience", ("design", "buyers")).unit
+    's'
+    """
+    return next((_ROWS[owner, name] for owner in owners if (owner, name) in _ROWS), None)
 
 
 def default(owner: str, name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -11,12 +10,12 @@ import ipywidgets as widgets
 
 from . import stage
 from .canvas import round_up
-from .controls import PRESETS, Values, nearest, slider
+from .controls import PRESETS, Board, Values, slider
 from .demand import Demand
 from .diagram import SWITCHES, Diagram, can_switch, still, switched
 from .drop import simulate
 from .outcome import Outcome
-from .parameters import ParameterError, UnknownParameterError, parameter, parameters
+from .parameters import ParameterError, parameter, parameters
 from .scenario import Buyers, Design, PaymentGateway
 
 SHOW_SECONDS = 40.0
@@ -24,7 +23,7 @@ SHOW_SECONDS = 40.0
 FIELDS = [row.name for row in parameters("design")]
 
 
-class Player:
+class Player(Board):
     """The diagram of one drop, to play and to change.
 
     Parameters
@@ -61,12 +60,10 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
         designs = PRESETS if designs is None else {"start": designs} if isinstance(designs, Design) else designs
         if not designs:
             raise ParameterError("no design to show: give one, or several by name")
-        self.presets: dict[str, Values] = {
-            name: {field: getattr(design, field) for field in FIELDS} for name, design in designs.items()
-        }
+        super().__init__(
+            {name: {field: getattr(design, field) for field in FIELDS} for name, design in designs.items()}
+        )
         self._scenario: dict[str, Any] = {"demand": demand, "buyers": buyers, "gateway": gateway}
-        self._start = next(iter(self.presets.values()))
-        self._base = dict(self._start)
         rows = [parameter("design", name) for name in names]
         self.sliders = {
             row.name: slider(row, self._start[row.name], [p[row.name] for p in self.presets.values()]) for row in rows
@@ -115,39 +112,25 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
         button = widgets.ToggleButton(
             description="Play", icon="play", tooltip="Play the drop, or pause it", layout=widgets.Layout(width="7em")
         )
-        start = widgets.Button(
-            description="To the start", icon="fast-backward", tooltip="Move the playhead to the start of the drop",
-            layout=widgets.Layout(width="auto"),
+        start = stage.button(
+            "To the start", lambda: self.set(at=self._time(playhead.min)), "Move the playhead to the start of the drop",
+            icon="fast-backward",
         )  # fmt: skip
         # Linked in the page: playing asks nothing of the kernel but frames.
         widgets.jslink((play, "value"), (playhead, "value"))
         widgets.jslink((play, "playing"), (button, "value"))
-        start.on_click(lambda _: self.set(at=self._time(playhead.min)))
         return playhead, play, button, start
 
     def _layout(self) -> widgets.VBox:
         wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
-        buttons = []
-        for name in self.presets if len(self.presets) > 1 else ():
-            button = widgets.Button(
-                description=name, tooltip=f"Show the design: {name}", layout=widgets.Layout(width="auto")
-            )
-            button.on_click(lambda _, name=name: self.set(self.presets[name], off=()))
-            buttons.append(button)
-        reset = widgets.Button(
-            description="reset", icon="undo", tooltip="Back to the first design, with every part on",
-            layout=widgets.Layout(width="auto"),
-        )  # fmt: skip
-        reset.on_click(lambda _: self.reset())
-        labels = [widgets.Label("Designs:")] if buttons else []
-        columns = "repeat(auto-fit, minmax(min(25em, 100%), 1fr))"
-        grid = widgets.Layout(grid_template_columns=columns, width="100%")
-        framed = widgets.Box([self.image], layout=widgets.Layout(width="100%", max_width="1500px"))
-        framed.add_class("flashsale-picture")
+        reset = stage.button("reset", self.reset, "Back to the first design, with every part on", icon="undo")
+        framed = stage.framed(self.image, width="100%", max_width="1500px")
         return widgets.VBox(
             [
-                widgets.HBox([*labels, *buttons, reset], layout=wrap),
-                widgets.GridBox(list(self.sliders.values()), layout=grid),
+                self._preset_row(
+                    "Designs:", "Show the design", lambda name: self.set(self.presets[name], off=()), reset
+                ),
+                self._slider_grid("25em"),
                 widgets.HBox([widgets.Label("Parts:"), *self.switches.values()], layout=wrap),
                 widgets.HBox([self.play_button, self.start_button, self.playhead, self._play], layout=wrap),
                 framed,
@@ -158,18 +141,13 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
     # --- what is set --------------------------------------------------------------------------------------------------
 
     @property
-    def values(self) -> Values:
-        """The present settings, before switching anything off: the preset pressed last, with what the sliders say."""
-        return {**self._base, **{name: control.value for name, control in self.sliders.items()}}
-
-    @property
     def off(self) -> frozenset[str]:
         """The parts that are switched off."""
         return frozenset(part for part, toggle in self.switches.items() if not toggle.value)
 
     @property
     def design(self) -> Design:
-        """The design that is played: the settings, without the parts that are switched off."""
+        """The design that is played: the settings (`values`), without the parts that are switched off."""
         return switched(Design(**self.values), self.off)
 
     @property
@@ -185,18 +163,13 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
 
         A slider between two of its stops goes to the nearest. What is not named stays.
         """
-        for name in values or ():
-            if name not in self._base:
-                raise UnknownParameterError(f"no setting {name!r}: use one of {', '.join(self._base)}")
+        self._known(values or ())
         switched(Design(), off or ())  # or an error that there is no such part
         if at is not None:
             self.diagram.at(at)  # or an error that it is outside the window
-        self._base.update(values or {})
         self._quiet = True
         try:
-            for name in (values or {}).keys() & self.sliders.keys():
-                control = self.sliders[name]
-                control.value = nearest(self._base[name], [x for _, x in control.options])
+            self._put(values or {})
             for part, toggle in self.switches.items() if off is not None else ():
                 toggle.value = part not in (off or ())
             if at is not None:
@@ -221,7 +194,6 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
         """A slider, switch or preset: play the drop again."""
         if self._quiet:
             return
-        # A callback has nobody to raise to: say what went wrong where the learner looks.
         try:
             self._update_switches()
             self.outcome = self._simulate()
@@ -262,16 +234,8 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
         self.image.value = f'<div style="min-width:720px">{self.diagram.svg(t)}</div>'
         self.image.layout.visibility = "visible"
         # While it plays, the words change all the time: nobody wants them read out. Standing still, they are.
-        live = "" if self._play.playing else ' role="status" aria-live="polite"'
-        text = html.escape(self.diagram.text(t))
-        self.line.value = (
-            f'<div{live} class="flashsale-reading" style="min-height:clamp(5.8em, 20em - 30vw, 15em)">{text}</div>'
-        )
-
-    def _fail(self, error: Exception) -> None:
-        self.error = f"These settings do not work: {error}"
-        self.line.value = f'<b role="alert" class="flashsale-reading">{html.escape(self.error)}</b>'
-        self.image.layout.visibility = "hidden"  # it shows other settings; its place stays
+        room = "min-height:clamp(5.8em, 20em - 30vw, 15em)"
+        self.line.value = stage.status(self.diagram.text(t), live=not self._play.playing, style=room)
 
     def redraw(self) -> None:
         """Draw the moment again (see `fs.controls.presenter`); the diagram grows with the page, not with the mode."""

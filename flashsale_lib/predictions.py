@@ -17,9 +17,9 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from .canvas import BLUE, GREEN, GREY, INK, STYLE, Picture, new, presenting
+from .canvas import BLUE, GREEN, GREY, INK, PRESENTER, STYLE, Picture, new, presenting
 from .parameters import FloatArray, ParameterError
-from .stage import dress
+from .stage import dress, status
 from .written import apart, gap, limits, number, one, points, readout
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Prediction(Generic[T]):
         self._button = widgets.Button(description=f"Lock my {self.noun}", button_style="primary", icon="lock")
         self._button.layout.width = "auto"
         self._button.on_click(lambda _: self._pressed())
-        self._said = widgets.HTML(_line("Not locked yet."), layout=widgets.Layout(flex="1 1 18em", min_width="0"))
+        self._said = widgets.HTML(status("Not locked yet."), layout=widgets.Layout(flex="1 1 18em", min_width="0"))
         flow = widgets.Layout(flex_flow="row wrap", grid_gap="0 1em", align_items="baseline")
         title = widgets.HTML(f'<b style="font-size:115%">{html.escape(question)}</b>')
         self.widget = widgets.VBox([title, *shown, widgets.HBox([self._button, self._said], layout=flow)])
@@ -76,7 +76,7 @@ class Prediction(Generic[T]):
     def _pressed(self) -> None:
         value = self._read()
         if value is None or (value == self._first and not self._asked):
-            self._asked, self._said.value = True, _line(self.urge)
+            self._asked, self._said.value = True, status(self.urge)
         else:
             self._chose = self.locked is None
             self.lock(value)
@@ -91,7 +91,7 @@ class Prediction(Generic[T]):
         value = LOCKED[self._key]
         for slider, each in zip(self._inputs, value if len(self._inputs) > 1 else [value], strict=True):
             slider.value, slider.disabled = each, True
-        self._button.disabled, self._said.value = True, _line(text)
+        self._button.disabled, self._said.value = True, status(text)
 
     def _read(self) -> Any:
         return self._inputs[0].value
@@ -301,7 +301,7 @@ You put the top at 100 s, the run has it at 200 s.
         if not np.array_equal(drawn, self._curve.get_ydata()):
             self._curve.set_ydata(drawn)
             self._image.value = self.preview.png()
-            self._said.value = _line(f"So far: {self._words(drawn)}. Not locked yet.", role="")
+            self._said.value = status(f"So far: {self._words(drawn)}. Not locked yet.", live=False)
 
     def _checked(self, value: tuple[float, ...]) -> tuple[float, ...]:
         drawn = tuple(one("point", each) for each in value)
@@ -346,15 +346,9 @@ You put the top at 100 s, the run has it at 200 s.
         return words
 
 
-def _line(text: str, role: str = "status") -> str:
-    """A line of HTML that a screen reader announces when it changes; without a role it does not."""
-    live = f'role="{role}" aria-live="polite" ' if role else ""
-    return f'<div {live}class="flashsale-reading">{html.escape(text)}</div>'
-
-
 def sheet(height: float, title: str, note: str = "", left: float = 0.95, bottom: float = 0.6) -> tuple[Any, Any]:
     """A page 11 inches wide with a title, a note beneath it, and axes; margins in inches, so that text keeps its room."""
-    page, inch = new(11.0, height), 1.25 if presenting() else 1.0
+    page, inch = new(11.0, height), PRESENTER if presenting() else 1.0
     top, left, bottom = 1 - (0.66 if note else 0.4) * inch / height, left * inch / 11.0, bottom * inch / height
     axes = page.add_axes((left, bottom, 0.955 - left, top - bottom))
     title = textwrap.shorten(title, 75 if presenting() else 95, placeholder=" ...")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakSet
 
 import ipywidgets as widgets
@@ -13,7 +14,7 @@ import ipywidgets as widgets
 from . import canvas
 
 
-class Shown(Protocol):
+class OnStage(Protocol):
     """Something on the screen that can be shown larger or smaller."""
 
     widget: widgets.Box
@@ -22,11 +23,11 @@ class Shown(Protocol):
         """Draw the picture again, in the size that now holds."""
 
 
-_shown: WeakSet[Shown] = WeakSet()
+_shown: WeakSet[OnStage] = WeakSet()
 _dressed: WeakSet[widgets.Box] = WeakSet()
 
 
-def enter(shown: Shown) -> None:
+def enter(shown: OnStage) -> None:
     """Put something finished on the stage: as `dress`, and its picture is drawn again when the size changes."""
     dress(shown.widget)
     _shown.add(shown)
@@ -38,6 +39,36 @@ def dress(box: widgets.Box) -> None:
     box.children = (*box.children, widgets.HTML(_accessories()))
     _dressed.add(box)
     _size(box)
+
+
+def framed(image: widgets.Widget, **layout: str) -> widgets.Box:
+    """A picture in a box that scrolls sideways where the page is narrower."""
+    box = widgets.Box([image], layout=widgets.Layout(**layout))
+    box.add_class("flashsale-picture")
+    return box
+
+
+def button(text: str, press: Callable[[], Any], tooltip: str | None = None, icon: str = "") -> widgets.Button:
+    """A button as wide as its text."""
+    made = widgets.Button(description=text, tooltip=tooltip, icon=icon, layout=widgets.Layout(width="auto"))
+    made.on_click(lambda _: press())
+    return made
+
+
+def status(text: str, *, live: bool = True, style: str = "") -> str:
+    """A reading line as HTML, which a screen reader announces when it changes; not where `live` is False.
+
+    >>> status("4 < 5", live=False)
+    '<div class="flashsale-reading">4 &lt; 5</div>'
+    """
+    role = ' role="status" aria-live="polite"' if live else ""
+    look = f' style="{style}"' if style else ""
+    return f'<div{role} class="flashsale-reading"{look}>{html.escape(text).replace(chr(10), "<br>")}</div>'
+
+
+def alert(text: str) -> str:
+    """A line that says what went wrong, as HTML: announced at once."""
+    return f'<b role="alert" class="flashsale-reading">{html.escape(text)}</b>'
 
 
 def presenter(on: bool = True) -> None:

@@ -16,7 +16,7 @@ from .cost import Prices
 from .demand import Demand
 from .drop import lay_out, simulate
 from .outcome import PLACES, Outcome
-from .parameters import FloatArray, ParameterError, UnknownParameterError, parameter, parameters
+from .parameters import FloatArray, Parameter, ParameterError, UnknownParameterError, owned, parameter, parameters
 from .scenario import Buyers, Design, PaymentGateway
 from .scorecard import Targets, all_met, measures
 
@@ -63,7 +63,7 @@ def sample(n: int, seed: int = 0, **ranges: tuple[float, float]) -> pd.DataFrame
     random = np.random.default_rng(seed)
     columns = {}
     for name, (low, high) in ranges.items():
-        row = parameter(*_owner(name))
+        row = _field(name)
         if not -np.inf < low <= high < np.inf or (row.slider.log and low <= 0):
             raise ParameterError(
                 f"the range of {name} is ({low}, {high}): must be finite and rise, from above 0 on a log scale; swap or move "
@@ -166,7 +166,7 @@ class World:
         parts: dict[str, Any] = {"design": self.design or Design(), "buyers": self.buyers or Buyers()}
         parts["gateway"] = self.gateway or PaymentGateway()
         for owner in parts:
-            mine = {name: column for name, column in columns.items() if _owner(name)[0] == owner}
+            mine = {name: column for name, column in columns.items() if _field(name).owner == owner}
             parts[owner] = dataclasses.replace(parts[owner], **mine)
         return {**parts, "demand": self.demand}
 
@@ -247,7 +247,7 @@ def _columns(designs: Any, design: Design | None) -> tuple[Columns, Design | Non
         differing = {name: values for name, values in fields.items() if len(set(values)) > 1}
         designs, design = differing or {"workers": fields["workers"]}, designs[0]
     for name in designs:
-        _owner(name)
+        _field(name)
     try:
         columns = {name: np.asarray(designs[name], dtype=np.float64) for name in designs}
     except (TypeError, ValueError) as error:
@@ -257,15 +257,16 @@ def _columns(designs: Any, design: Design | None) -> tuple[Columns, Design | Non
     return columns, design
 
 
-def _owner(name: str) -> tuple[str, str]:
-    """The owner and name of a field that a sweep may vary."""
-    for owner in ("design", "buyers", "gateway"):
-        if any(row.name == name for row in parameters(owner)):
-            return owner, name
-    known = [row.name for owner in ("design", "buyers", "gateway") for row in parameters(owner)]
-    raise UnknownParameterError(
-        f"{name!r} is no field of Design, Buyers or PaymentGateway: use one of {', '.join(known)}"
-    )
+def _field(name: str) -> Parameter:
+    """The row of a field that a sweep may vary."""
+    owners = ("design", "buyers", "gateway")
+    row = owned(name, owners)
+    if row is None:
+        known = [row.name for owner in owners for row in parameters(owner)]
+        raise UnknownParameterError(
+            f"{name!r} is no field of Design, Buyers or PaymentGateway: use one of {', '.join(known)}"
+        )
+    return row
 
 
 def _files(store: Path, jobs: list[Columns], world: World) -> dict[int, Path]:

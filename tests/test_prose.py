@@ -9,6 +9,17 @@ import numpy as np
 import flashsale_lib as fs
 
 
+def cells_of(notebook: str, *ids: str) -> dict[str, Any]:
+    """The names that some cells of a notebook leave behind; an explorer that a cell ends in is named `shown`."""
+    root = Path(__file__).resolve().parent.parent
+    cells = json.loads((root / "notebooks" / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    sources = {cell["id"]: "".join(cell["source"]).replace('"../data', f'"{root.as_posix()}/data') for cell in cells}
+    space: dict[str, Any] = {"clock": np.arange(900), "time": np.arange(901.0)}
+    for name in ids:
+        exec(sources[name].replace("fs.controls.Explorer(", "shown = fs.controls.Explorer("), space)
+    return space
+
+
 def paid(**changes: float) -> float:
     return fs.simulate(fs.Design(**changes), record=False).paid  # type: ignore[no-any-return]
 
@@ -39,17 +50,6 @@ def test_00_explore_3_retries_are_not_to_blame() -> None:
     assert abs(fs.simulate(naive).paid - 4_600) < 50
 
 
-def cells_of_01(*ids: str) -> dict[str, Any]:
-    """The names that some cells of notebook 01 leave behind."""
-    root = Path(__file__).resolve().parent.parent
-    cells = json.loads((root / "notebooks" / "01_the_surge.ipynb").read_text(encoding="utf-8"))["cells"]
-    sources = {cell["id"]: "".join(cell["source"]).replace('"../data', f'"{root.as_posix()}/data') for cell in cells}
-    space: dict[str, Any] = {}
-    for name in ids:
-        exec(sources[name].replace("fs.controls.Explorer(", "shown = fs.controls.Explorer("), space)
-    return space
-
-
 def test_00_parts_that_one_can_do_without() -> None:
     paid = {part: fs.simulate(fs.diagram.switched(fs.Design(), {part})).paid for part in fs.diagram.SWITCHES}
     assert round(paid.pop("worker limit")) == 4593
@@ -60,7 +60,9 @@ def test_00_parts_that_one_can_do_without() -> None:
 
 def test_01_explore_the_work_says_how_long_and_the_part_above_the_line_how_deep() -> None:
     """Flat: 37/s, nobody waits. Fading in 5 s: 26,769 for 18,532, gone at 417 and 819 s. Two waves: 8,588, 480 and 819 s."""
-    explorer = cells_of_01("trace", "predict", "count", "lasts", "queue", "draw", "show", "explore")["shown"]
+    explorer = cells_of("01_the_surge", "trace", "predict", "count", "lasts", "queue", "draw", "show", "explore")[
+        "shown"
+    ]
 
     def reading(preset: str, **changes: float) -> str:
         explorer.set(explorer.presets[preset] | changes)
@@ -88,7 +90,7 @@ def test_01_explore_the_work_says_how_long_and_the_part_above_the_line_how_deep(
 
 def test_01_the_rule_for_the_queue_and_where_it_ends() -> None:
     """The trace at half the capacity is done at about 988 s; half the capacity is 98 % of the mean; the wait is halved."""
-    space = cells_of_01("trace", "predict", "count", "lasts", "queue")
+    space = cells_of("01_the_surge", "trace", "predict", "count", "lasts", "queue")
     buyers, capacity, full = space["buyers"], space["capacity"], space["full"]
     calm = np.append(buyers, np.full(300, 6))
     assert np.flatnonzero(fs.fluid_queue(calm, capacity / 2, dt=1).queue > 0.5)[-1] + 1 == 988
@@ -103,7 +105,7 @@ def test_01_the_rule_for_the_queue_and_where_it_ends() -> None:
 
 def test_01_the_fit_is_the_most_likely_one_for_poisson_counts() -> None:
     """No step of a tenth of a standard error, in any parameter, makes the counts more likely."""
-    space = cells_of_01("trace", "fit", "fitted")
+    space = cells_of("01_the_surge", "trace", "fit", "fitted")
     for seconds in (np.arange(900), np.arange(360)):
         table, counts = space["fit"](seconds)[0], space["buyers"][seconds]
 
@@ -118,7 +120,7 @@ def test_01_the_fit_is_the_most_likely_one_for_poisson_counts() -> None:
 
 def test_01_the_fit_foretells_a_larger_drop() -> None:
     """1.5 times the surge of the fit to the first 360 s: 561 s of queue by the rule, and by the fluid."""
-    space = cells_of_01("trace", "fit", "fitted", "refit")
+    space = cells_of("01_the_surge", "trace", "fit", "fitted", "refit")
     five = dict(space["early"].fitted)
     assert dict(space["truth"]) == {"base": 6, "surge": 640, "start": 62, "ramp": 4, "decay": 45}
     crowd = fs.Demand.drop(**(five | {"surge": 1.5 * five["surge"]})).arrivals(1.0)[0]
@@ -127,7 +129,7 @@ def test_01_the_fit_foretells_a_larger_drop() -> None:
 
 def test_01_exercises_as_their_solutions_tell() -> None:
     """124 seconds, a quarter more than 100, and 666 s of queue for 416; a quarter of the connections wait no more."""
-    space = cells_of_01("trace")
+    space = cells_of("01_the_surge", "trace")
     buyers, capacity = space["buyers"], space["capacity"]
     seconds = (buyers > capacity).sum(), (1.5 * buyers > capacity).sum()
     assert seconds == (100, 124)
@@ -136,19 +138,9 @@ def test_01_exercises_as_their_solutions_tell() -> None:
     assert 50 * 30 / (50 * 120) == 0.25
 
 
-def cells_of_02(*ids: str) -> dict[str, Any]:
-    """The names that some cells of notebook 02 leave behind; the last line of a cell that is shown is named `shown`."""
-    path = Path(__file__).resolve().parent.parent / "notebooks" / "02_queues_as_fluid.ipynb"
-    sources = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]}
-    space: dict[str, Any] = {"clock": np.arange(900), "time": np.arange(901.0)}
-    for name in ids:
-        exec(sources[name].replace("fs.controls.Explorer(", "shown = fs.controls.Explorer("), space)
-    return space
-
-
 def test_02_explore_and_its_rulers() -> None:
     """Half the capacity: 8 min 53 s for 3 min 35 s. The brownout: 0, about 20, 48 s more. The limit: 58 and 12 s."""
-    explorer = cells_of_02("world", "explore-model", "explore")["shown"]
+    explorer = cells_of("02_queues_as_fluid", "world", "explore-model", "explore")["shown"]
 
     def wait(preset: str, moment: int) -> float:
         explorer.set(explorer.presets[preset] | {"moment": moment})
@@ -170,7 +162,7 @@ def test_02_explore_and_its_rulers() -> None:
 
 
 def test_02_drain_formula_is_right_to_two_seconds_from_300_on() -> None:
-    space = cells_of_02("world")
+    space = cells_of("02_queues_as_fluid", "world")
     queue = fs.fluid_queue(space["arrivals"], 86.2, dt=1).queue
     empty = np.flatnonzero(queue[300:] == 0)[0] + 300
     for second in (300, 350, 400):
