@@ -81,6 +81,8 @@ def presenter(on: bool = True) -> None:
     True
     >>> presenter(False)
     """
+    if on == canvas.presenting():
+        return  # nothing to draw again
     canvas.presenter(on)
     for box in list(_dressed):
         _size(box)
