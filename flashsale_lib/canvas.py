@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont
+from matplotlib.patches import Polygon, Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from PIL import Image, ImageFont
@@ -128,7 +129,7 @@ def palette() -> Image.Image:
 def encode(canvas: FigureCanvasAgg) -> bytes:
     """What is on the canvas as PNG, in our 256 colours and lightly compressed: sliders wait for it."""
     size = canvas.get_width_height()
-    picture = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+    picture = Image.frombytes("RGB", size, canvas.buffer_rgba(), "raw", "RGBX")
     stream = io.BytesIO()
     picture.quantize(palette=palette(), dither=Image.Dither.NONE).save(stream, "png", compress_level=1)
     return stream.getvalue()
@@ -150,7 +151,7 @@ class Label(Text):
         x, y = self.get_transform().transform(self.get_unitless_position())
         font = _font(round(renderer.points_to_pixels(self.get_fontsize()), 1), self.get_fontweight() == "bold")
         ascent, descent = font.getmetrics()
-        lines = [(line, font.getlength(line)) for line in self.get_text().split("\n")]
+        lines = [(line, _length(line, font)) for line in self.get_text().split("\n")]
         height, width = (ascent + descent) * len(lines), max(length for _, length in lines)
         above = {"top": 0.0, "center": 0.5, "center_baseline": 0.5, "bottom": 1.0, "baseline": 1.0}[
             self.get_verticalalignment()
@@ -163,7 +164,7 @@ class Label(Text):
             rows = slice(max(round(top - pad), 0), max(round(top + height + pad), 0))
             columns = slice(max(round(left - pad), 0), max(round(left + width + pad), 0))
             pixels[rows, columns, :3] = np.round(255 * np.array(to_rgb(box.get_facecolor())))
-        ink = 255 * np.array(to_rgb(self.get_color()))
+        ink = 255 * np.array(to_rgb(self.get_color()), dtype=np.float32)
         for i, (line, length) in enumerate(lines):
             _blend(pixels, line, font, ink, left + before * (width - length), top + i * (ascent + descent))
 
@@ -172,6 +173,11 @@ class Label(Text):
 def _font(size: float, bold: bool) -> ImageFont.FreeTypeFont:
     properties = FontProperties(family=STYLE["font.family"], weight="bold" if bold else "normal")
     return ImageFont.truetype(findfont(properties), size)
+
+
+@lru_cache(maxsize=512)
+def _length(line: str, font: ImageFont.FreeTypeFont) -> float:
+    return font.getlength(line)
 
 
 @lru_cache(maxsize=512)
@@ -190,6 +196,50 @@ def _blend(pixels: Any, line: str, font: ImageFont.FreeTypeFont, ink: Any, left:
     row, column = max(row, 0), max(column, 0)
     part = pixels[row : row + cover.shape[0], column : column + cover.shape[1], :3]
     part[...] = part + cover * (ink - part)
+
+
+class Bar(Rectangle):
+    """A bar whose ends move along x: a window into a strip, hatched once in its full width, which takes no time to cut.
+
+    Its axes must lie on white and go from x = 0 to 1.
+    """
+
+    _strip: tuple[Any, Any] = (None, None)
+
+    def draw(self, renderer: Any) -> None:
+        if not self.get_visible():
+            return
+        if not isinstance(renderer, RendererAgg):  # for print
+            super().draw(renderer)
+            return
+        (left, bottom), (right, top) = self.get_transform().transform([(0, 0), (1, 1)])
+        pixels = np.asarray(renderer.buffer_rgba())
+        rows = slice(round(renderer.height - top), round(renderer.height - bottom))
+        key = (rows.start, rows.stop, renderer.width)
+        if self._strip[0] != key:
+            x, width = self.get_x(), self.get_width()
+            page = RendererAgg(renderer.width, renderer.height, renderer.dpi)
+            strip = np.asarray(page.buffer_rgba())
+            strip[...] = 255
+            self.set(x=0.0, width=1.0)
+            super().draw(page)
+            self.set(x=x, width=width)
+            self._strip = key, strip[rows].copy()
+        columns = slice(round(left), round(right))
+        pixels[rows, columns] = self._strip[1][:, columns]
+
+
+class Shade(Polygon):
+    """The area between a curve and a level; filled as one shape, which is quicker than `fill_between`."""
+
+    def __init__(self, colour: str, alpha: float) -> None:
+        super().__init__(np.ones((2, 2)), facecolor=colour, alpha=alpha, edgecolor="none", linewidth=0)
+
+    def under(self, x: Any, y: Any, level: float = 0.0) -> None:
+        """Fill from the level to the curve; nothing where it has no number."""
+        y = np.where(np.isfinite(y), y, level)
+        ends = x[[-1, 0]] if len(x) else x
+        self.set_xy(np.column_stack([np.append(x, ends), np.append(y, np.full(len(ends), level))]))
 
 
 def round_up(value: float) -> float:
@@ -256,21 +306,22 @@ class LivePicture(Picture, Generic[Result]):
             self.move(result)
 
     def png(self) -> bytes:
-        with rc_context(STYLE):
-            if self._background is None:
-                for artist in self.moving:
-                    artist.set_animated(True)
+        if self._background is None:
+            for artist in self.moving:
+                artist.set_animated(True)
+            with rc_context(STYLE):
                 self._canvas.draw()
-                self._keep()
-            renderer = self._canvas.get_renderer()
-            self._canvas.restore_region(self._background)
-            if self._stale:
+            self._keep()
+        renderer = self._canvas.get_renderer()
+        self._canvas.restore_region(self._background)
+        if self._stale:
+            with rc_context(STYLE):
                 for axes, key in self._stale.items():
                     self._draw_cell(axes, key, renderer)
-                self._keep()
-            for artist in self.moving:
-                if artist.get_visible():
-                    artist.draw(renderer)
+            self._keep()
+        for artist in self.moving:
+            if artist.get_visible():
+                artist.draw(renderer)
         return encode(self._canvas)
 
     def _keep(self) -> None:

@@ -19,9 +19,11 @@ from .canvas import (
     RED,
     SKY,
     STYLE,
+    Bar,
     Label,
     LivePicture,
     Picture,
+    Shade,
     new,
     plain_log,
     presenting,
@@ -133,13 +135,11 @@ class DropPicture(LivePicture[Outcome]):
         axes.spines[:].set_visible(False)
         self.bars, self.labels, self.pinned = {}, {}, {}
         for name, (_, colour, hatch, ink) in FATES.items():
-            drawn = axes.barh([0], [0], height=1.0, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
-            self.bars[name] = drawn.patches[0]
-            pale = axes.barh(
-                [-0.32], [0], height=0.36, color=colour, hatch=hatch, edgecolor="white", linewidth=0, alpha=0.55
-            )
-            self.pinned[name] = pale.patches[0]
-            self.pinned[name].set_visible(False)
+            look: Any = dict(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
+            self.bars[name] = Bar((0, -0.5), 0, 1.0, **look)
+            self.pinned[name] = Bar((0, -0.5), 0, 0.36, **look, alpha=0.55, visible=False)
+            axes.add_patch(self.bars[name])
+            axes.add_patch(self.pinned[name])
             box = {"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "none"} if hatch else None
             self.labels[name] = Label(0, 0, "", ha="center", va="center", color=ink, bbox=box)
             axes.add_artist(self.labels[name])
@@ -164,7 +164,8 @@ class DropPicture(LivePicture[Outcome]):
         self.rates.legend(loc="upper right", borderaxespad=0, labelspacing=0.3)
         self.queue.set_title("Buyers in the queue")
         (self.waiting,) = self.queue.plot([], [], color=ORANGE)
-        self.deep = self.queue.fill_between([0, 1], [0, 0], color=ORANGE, alpha=0.25, linewidth=0)
+        self.deep = Shade(ORANGE, 0.25)
+        self.queue.add_patch(self.deep)
         self.gateway.set_title(("Calls" if presenting() else "Calls in flight") + LOG)
         (self.flying,) = self.gateway.plot([], [], color=RED)
         for axes in (self.rates, self.gateway):
@@ -203,7 +204,7 @@ class DropPicture(LivePicture[Outcome]):
         rates = {self.arriving: outcome.offered, self.admitted: outcome.admitted, self.paying: outcome.goodput}
         for line, values in (*rates.items(), (self.waiting, outcome.queue), (self.flying, outcome.in_flight)):
             line.set_data(outcome.time, values)
-        self.deep.set_data(outcome.time[::4], outcome.queue[::4], 0)  # filling costs per point, and hides steps of 1 s
+        self.deep.under(outcome.time[::4], outcome.queue[::4])  # filling costs per point, and hides steps of 1 s
         wait = waited(outcome).replace(" under", "\nunder") if presenting() else waited(outcome)
         self.queue_note.set_text(f"longest {count(outcome.max_queue)}\n{wait}")
         self.gateway_note.set_text(f"time per call rose\nto {seconds(outcome.worst_response_time)}")

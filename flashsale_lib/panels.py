@@ -26,6 +26,7 @@ from .canvas import (
     Label,
     LivePicture,
     Picture,
+    Shade,
     boxes,
     frame,
     new,
@@ -109,7 +110,8 @@ class _Plot:
         self.fills = {}
         for name in panel.fill:
             colour = looks[name][0]
-            self.fills[name] = axes.fill_between([0, 1], [1, 1], color=colour, alpha=0.22, linewidth=0)
+            self.fills[name] = Shade(colour, 0.22)
+            axes.add_patch(self.fills[name])
         self.lines, self.ghosts = {}, {}
         for name in panel.lines:
             (self.ghosts[name],) = axes.plot([], [], color=GREY, linestyle=(0, (4, 3)), linewidth=1.4, zorder=1.9)
@@ -161,7 +163,7 @@ class _Plot:
             )
             if name in self.fills:
                 step = max(y.size // 900, 1)  # filling costs per point
-                self.fills[name].set_data(x[::step], y[::step], wanted[2] if self.panel.log_y else 0.0)
+                self.fills[name].under(x[::step], y[::step], wanted[2] if self.panel.log_y else 0.0)
         for mark, label in self.marks.values():
             mark.set_visible(False)
             label.set_visible(False)

@@ -67,7 +67,7 @@ def test_the_artists_carry_the_data(show: Panels) -> None:
     np.testing.assert_allclose(mark.get_data(), ([80], [0.05]))
     assert label.get_text() == "you" and label.get_visible()
     assert ("levels", "promise") not in artists(show, 1).marks  # infinite: no level, and none was ever needed
-    fill = artists(show).fills["with the limit"].get_paths()[0].vertices
+    fill = artists(show).fills["with the limit"].get_xy()
     assert fill[:, 1].max() == pytest.approx(5000)
 
 
