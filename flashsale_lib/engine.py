@@ -6,7 +6,7 @@ import os
 import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -20,9 +20,12 @@ from .parameters import FloatArray
 WAIT_BINS = 2000
 
 
+@lru_cache(maxsize=16)
 def wait_edges(window: float) -> FloatArray:
     """Edges of the bins in which waits are counted: none below a hundredth of a second, then about 0.6 % wide."""
-    return np.concatenate(([0.0], np.geomspace(min(0.01, window / 1e4), window, WAIT_BINS)))
+    edges = np.concatenate(([0.0], np.geomspace(min(0.01, window / 1e4), window, WAIT_BINS)))
+    edges.flags.writeable = False  # shared by all who ask
+    return edges
 
 
 def _array(count: int) -> FloatArray:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 
+from .artists import Bar, Label, Shade
 from .canvas import (
     BLUE,
     DEEP,
@@ -19,11 +20,8 @@ from .canvas import (
     RED,
     SKY,
     STYLE,
-    Bar,
-    Label,
     LivePicture,
     Picture,
-    Shade,
     new,
     plain_log,
     presenting,

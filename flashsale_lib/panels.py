@@ -17,16 +17,15 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from .artists import Label, Shade
 from .canvas import (
     GREY,
     INK,
     LOOKS,
     PRESENTER,
     STYLE,
-    Label,
     LivePicture,
     Picture,
-    Shade,
     boxes,
     frame,
     new,

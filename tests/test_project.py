@@ -22,7 +22,7 @@ ROOT = check.ROOT
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LICENCE = "Code is under the MIT licence; text and figures are under CC BY 4.0."
 PRESENTATION = {
-    "canvas", "charts", "controls", "diagram", "events", "exercises", "figures", "jobs", "panels", "player", "predictions",
+    "artists", "canvas", "charts", "controls", "diagram", "events", "exercises", "figures", "jobs", "panels", "player", "predictions",
     "shapes", "stage", "twins", "words",
 }  # fmt: skip
 """The upper floor. Every other module is on the numbers floor and may not import from here."""
