@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from matplotlib import rc_context
@@ -85,6 +85,18 @@ def new(width: float, height: float) -> Figure:
     return Figure(figsize=(width / _scale, height / _scale), dpi=100 * _scale**2)
 
 
+MimeBundle: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
+
+
+def mime_bundle(text: str, png: bytes | None, **widget: Any) -> MimeBundle:
+    """What a front end is handed: the widget it may draw, the picture, its words; and these again as its alt text.
+
+    JupyterLab takes no notice of the alt text yet; nbconvert's pages carry it.
+    """
+    data = {**widget, "text/plain": text}
+    return (data, {}) if png is None else ({**data, "image/png": png}, {"image/png": {"alt": text}})
+
+
 class Picture:
     """A finished figure and its reading line, which is also its text alternative."""
 
@@ -107,8 +119,8 @@ class Picture:
         with rc_context({**STYLE, "svg.hashsalt": "flash sale"}):
             self.figure.savefig(path, dpi=300)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {"text/plain": self.reading, "image/png": self.png()}
+    def _repr_mimebundle_(self, **_: Any) -> MimeBundle:
+        return mime_bundle(self.reading, self.png())
 
 
 @cache

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from . import stage
-from .canvas import LivePicture, presenting
+from .canvas import LivePicture, MimeBundle, mime_bundle, presenting
 from .demand import Demand
 from .drop import simulate
 from .figures import DropPicture
@@ -284,9 +284,8 @@ class Explorer(Board, Generic[Result]):
     def __repr__(self) -> str:
         return self.error or self.picture.reading
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = dict(self.widget._repr_mimebundle_(**kwargs) or {})
-        return {**bundle, "text/plain": repr(self), "image/png": self.picture.png()}
+    def _repr_mimebundle_(self, **kwargs: Any) -> MimeBundle:
+        return mime_bundle(repr(self), self.picture.png(), **(self.widget._repr_mimebundle_(**kwargs) or {}))
 
 
 def _check(rows: list[Parameter], presets: Mapping[str, Values]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from . import stage
-from .canvas import round_up
+from .canvas import MimeBundle, mime_bundle, round_up
 from .controls import PRESETS, Board, Values, slider
 from .demand import Demand
 from .diagram import SWITCHES, Diagram, can_switch, still, switched
@@ -245,10 +245,9 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
     def __repr__(self) -> str:
         return self.error or self.diagram.text(self.at)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = dict(self.widget._repr_mimebundle_(**kwargs) or {})
-        picture = {} if self.error else {"image/png": still(self.outcome, self.at).png()}
-        return {**bundle, "text/plain": repr(self), **picture}
+    def _repr_mimebundle_(self, **kwargs: Any) -> MimeBundle:
+        png = None if self.error else still(self.outcome, self.at).png()
+        return mime_bundle(repr(self), png, **(self.widget._repr_mimebundle_(**kwargs) or {}))
 
 
 def _toggle(part: str) -> widgets.ToggleButton:

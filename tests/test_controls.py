@@ -153,9 +153,9 @@ def test_a_failing_computation_is_shown_and_the_next_move_works() -> None:
 
 
 def test_without_a_kernel_there_is_text_and_a_picture(explorer: Explorer) -> None:
-    bundle = explorer._repr_mimebundle_()
+    bundle, metadata = explorer._repr_mimebundle_()
     assert bundle["text/plain"] == repr(explorer)
-    assert bundle["image/png"].startswith(b"\x89PNG")
+    assert bundle["image/png"].startswith(b"\x89PNG") and metadata["image/png"]["alt"] == repr(explorer)
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 

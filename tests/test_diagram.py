@@ -401,8 +401,9 @@ def test_a_stored_picture_says_and_shows_the_moment(outcomes: dict[str, fs.Outco
     picture = still(outcomes["naive"], 200)
     assert repr(picture) == drawn["naive"].text(200)
     assert picture.png() == still(outcomes["naive"], 200).png() != still(outcomes["naive"], 70).png()
-    bundle = picture._repr_mimebundle_()
+    bundle, metadata = picture._repr_mimebundle_()
     assert bundle["text/plain"] == repr(picture) and bundle["image/png"].startswith(b"\x89PNG")
+    assert metadata == {"image/png": {"alt": repr(picture)}}
 
 
 # --- switches ---------------------------------------------------------------------------------------------------------
@@ -637,7 +638,7 @@ def test_a_failing_run_is_shown_and_the_next_move_works(monkeypatch: pytest.Monk
         assert player.image.layout.visibility == "hidden"
         player.playhead.value += 1  # another moment of a run there is not: the error stays in sight
         player.redraw()
-        assert "do not work" in player.line.value and "image/png" not in player._repr_mimebundle_()
+        assert "do not work" in player.line.value and "image/png" not in player._repr_mimebundle_()[0]
     player.sliders["workers"].value = 50.0
     check(player)
     with monkeypatch.context() as patched:
@@ -651,7 +652,7 @@ def test_a_failing_run_is_shown_and_the_next_move_works(monkeypatch: pytest.Monk
 
 def test_without_a_kernel_there_is_text_and_a_picture(player: Player) -> None:
     player.reset()
-    bundle = player._repr_mimebundle_()
+    bundle, _ = player._repr_mimebundle_()
     assert bundle["text/plain"] == repr(player)
     assert bundle["image/png"] == still(player.outcome, player.at).png()
     assert "application/vnd.jupyter.widget-view+json" in bundle
