@@ -209,7 +209,7 @@ class Explorer(Board, Generic[Result]):
         )
         framed, folded = stage.framed(self.image), self._folded_table()
         self.widget = widgets.VBox(
-            [presets_row, self._slider_grid("32em"), self.line, self.pinned_line, framed, folded]
+            [presets_row, self._slider_grid("32em"), self.line, framed, self.pinned_line, folded]
         )
         stage.enter(self)
         self._show()
