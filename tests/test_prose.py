@@ -267,6 +267,71 @@ def test_04_explore() -> None:
     assert {80, 86, 90, 160} <= set(stops)
 
 
+def test_04_the_wall_stands_where_abandoned_calls_leave_no_room() -> None:
+    """86.2 a second holds, 86.3 does not; where hardly any call is abandoned, the wall is at the gateway's best."""
+    rates = np.array([86.2, 86.3, 86.5])
+    run, patient = (
+        fs.simulate(fs.Design.unlimited(workers=1600, admit_rate=rates, timeout=timeout)) for timeout in (10, 60)
+    )
+    assert run.paid.round().tolist() == [15_833, 14_106, 11_328]
+    assert run.dead_lettered[0] < 1 and (run.dead_lettered[1:] > 1_000).all() and (patient.dead_lettered < 1).all()
+
+
+def test_04_abandoned_calls_are_what_a_gateway_holds_beyond_its_workers() -> None:
+    """150.5 calls in flight: 86.4 completed, 86.2 for somebody; 165 with 160 workers; none where nobody times out."""
+    gateway, busy = fs.PaymentGateway(), fs.simulate(fs.Design.unlimited(workers=150)).max_in_flight
+    assert round(busy, 1) == 150.5 and round(gateway.throughput(busy), 1) == 86.4
+    assert round(150 / gateway.response_time(busy), 1) == 86.2
+    best, slow = gateway.peak(), fs.PaymentGateway(service_time=1.2)
+    most = [
+        fs.simulate(
+            fs.Design(dispatch_rate=best[1], workers=160, queue_limit=10_387, timeout=timeout),
+            demand=fs.Demand.drop().scaled(1.5),
+            gateway=slow,
+        ).max_in_flight
+        for timeout in (10, 60)
+    ]
+    assert [round(each) for each in most] == [165, 160]
+
+
+def test_04_a_freed_worker_makes_the_next_call_at_once_unless_the_rate_is_capped() -> None:
+    """All calls refused in 0.2 s: 97 workers make 484 a second (one call is in there), and as many as the cap allows."""
+    broken = fs.PaymentGateway(call_limit=1)
+    free, capped = (fs.Design.unlimited(workers=97, dispatch_rate=rate) for rate in (np.inf, 77.9))
+    assert abs(fs.simulate(free, gateway=broken).dispatched[480] - 484) < 5
+    assert abs(fs.simulate(capped, gateway=broken).dispatched[480] - 77.9) < 0.1
+
+
+def test_04_bots_come_on_top_of_the_buyers() -> None:
+    """As many buyers come, and the door has twice as many requests, of the same buyers and as many bots."""
+    people, both = (fs.simulate(fs.Design.unlimited(workers=150), buyers=fs.Buyers(bot_share=x)) for x in (0, 0.5))
+    assert people.arrived == both.arrived and people.requests == both.requests
+    assert abs(both.door_load[480] / people.door_load[480] - 2) < 0.01
+
+
+def test_04_the_door_sends_home_whom_the_gateway_could_have_served() -> None:
+    """Half of them: the calls that are missing behind the door, by those sent home."""
+    door, free = (fs.simulate(fs.Design.unlimited(workers=150, admit_rate=rate)) for rate in (80, np.inf))
+    missing = free.paid + free.declined - door.paid - door.declined
+    assert 0.5 < missing / door.turned_away < 0.55
+
+
+def test_04_a_quick_no_is_quicker_only_because_more_of_the_answers_are_noes() -> None:
+    """An answer of yes takes 20 ms on average: the 99 % quantile is where the yeses above it are 1 % of all answers."""
+    for share, quick in ((0, 0.57), (0.6, 0.72), (0.95, 0.84)):
+        design = fs.Design.unlimited(workers=150, admit_rate=80, door_servers=8, refusal_cost=0.25)
+        run = fs.simulate(design, buyers=fs.Buyers(reload_probability=share))
+        assert round(1 - run.admissions / run.requests, 2) == quick
+        assert abs(run.accept_quantile(0.99) - 0.02 * np.log(100 * run.admissions / run.requests)) < 0.002
+
+
+def test_04_neighbours_of_the_right_rate_hear_what_is_true_of_them() -> None:
+    said = {answer: fs.exercises.exercise("rate on a bad day").verdict(answer) for answer in (70, 72, 72.1, 73, 74, 75)}
+    assert "It holds. Does one more?" in said[70]
+    assert all("About the best rate" in said[each] for each in (72, 72.1, 73))
+    assert all("above the best rate" in said[each] for each in (74, 75))
+
+
 def test_04_the_two_caps_on_the_map() -> None:
     """Either cap alone keeps the gateway at or below its best; a rate limit has no slope, a cap on workers has."""
     rates, workers = np.array([60, 86, 88, 110]), np.array([50, 159, 200, 300, 400, 2000])[:, None]
@@ -386,3 +451,65 @@ def test_05_exercises_as_their_solutions_tell() -> None:
     assert trial[earned.argmax()] == 2_000 and round(earned.max()) == 286_599
     assert earned[15:26].min() > 0.9996 * earned.max() and round(1000 * (earned.max() / earned[0] - 1)) == 6
     assert many.paid.argmax() >= 185
+
+
+STEADY = fs.Demand([0, 1800], [40, 40])
+
+
+def at_the_end(brownout: float = 120, speed: float = 0.2, dt: float = 0.25, **design: Any) -> Any:
+    """Orders a second at the end of notebook 07's half an hour."""
+    gateway = fs.PaymentGateway().brownout(300, 300 + brownout, speed)
+    return fs.simulate(
+        fs.Design.unlimited(**{"workers": 240, **design}), demand=STEADY, gateway=gateway, dt=dt
+    ).goodput[..., -1]
+
+
+def test_07_the_edge_is_where_the_rule_says_and_neither_retries_nor_the_trigger_move_it() -> None:
+    full = fs.PaymentGateway().response_time(1200)
+    assert round(1200 * (1 - np.exp(-10 / full))) == 227
+    assert np.isclose(1200 / full * full * (1 - np.exp(-10 / full)), 1200 * (1 - np.exp(-10 / full)))
+    for attempts, brownout in ((1, 120), (3, 120), (3, 300)):
+        end = at_the_end(brownout, attempts=attempts, workers=np.array([227, 228]))
+        assert end[0] > 36 and end[1] < 5
+    for timeout, most in ((5, 120), (15, 324), (20, 412), (30, 561)):
+        end = at_the_end(timeout=timeout, workers=most * np.array([0.97, 1.03]))
+        assert end[0] > 36 and end[1] < 11
+    assert round(1200 * (1 - np.exp(-15 / full))) == 324
+
+
+def test_07_explore() -> None:
+    space = cells_of("07_recovery_queues", "world")
+    space |= {"sick": space["gateway"].brownout(300, 420, 0.2)}
+    root = Path(__file__).resolve().parent.parent
+    cells = json.loads((root / "notebooks" / "07_recovery_queues.ipynb").read_text(encoding="utf-8"))["cells"]
+    exec("".join(next(c for c in cells if c["id"] == "explorer-parts")["source"]), space)
+
+    def told(**changes: float) -> str:
+        start = {"workers": 240, "attempts": 3, "timeout": 10, "brownout": 120, "speed": 0.2}
+        start |= {"retry_budget": np.inf, "breaker_threshold": np.inf}
+        return str(space["play"](start | changes).reading)
+
+    assert "stays down" in told(workers=230) and "heals after 299 s" in told(workers=220)
+    assert "stays down" in told(workers=230, brownout=300) and "heals after 479 s" in told(workers=220, brownout=300)
+    assert "heals" in told(brownout=50) and "stays down" in told(brownout=60)
+    assert "heals" in told(workers=300, brownout=20) and "stays down" in told(workers=300, brownout=30)
+    assert "stays down: 1.9" in told(timeout=4) and "stays down" in told(timeout=10)
+    assert "heals" in told(timeout=12) and "heals after 120 s" in told(timeout=30)
+    assert "14 dead letters. It heals" in told(breaker_threshold=0.5, speed=0)
+    assert "never falters" in told(brownout=0)
+
+
+def test_07_the_map_has_its_edges_at_the_rule_and_where_two_minutes_build_the_pile() -> None:
+    for load, workers, sells in ((13, 300, True), (17, 300, False), (60, 220, True), (60, 240, False)):
+        demand, gateway = fs.Demand([0, 1800], [load, load]), fs.PaymentGateway().brownout(300, 420, 0.2)
+        run = fs.simulate(fs.Design.unlimited(workers=workers), demand=demand, gateway=gateway)
+        assert (run.goodput[-1] > 0.5 * load) == sells
+
+
+def test_07_waves_without_jitter_stay_as_high_as_those_who_are_left() -> None:
+    space = cells_of("07_recovery_queues", "world", "backoff")
+    calls, last = space["waves"]("none")
+    assert calls[calls > 0].tolist() == list(range(1000, 0, -100)) and last == 380
+    for jitter in ("equal", "full", "decorrelated"):
+        calls, last = space["waves"](jitter)
+        assert calls[1:].max() <= 470 and last < 46 and calls.sum() <= 2828
