@@ -79,9 +79,8 @@ def test_a_survey_is_the_scorecard_of_each_design(
             assert bool(mine.met.all()) == bool(surveys[name].all_met[i]) == kata.survived(design)[name]
             for row in mine.itertuples():
                 assert row.limit == getattr(day.targets, row.target)
-                assert row.measured == pytest.approx(
-                    surveys[name][row.target][i], rel=1e-9
-                )  # the accept latency is bisected
+                # 1e-7: the accept latency is bisected, in a batch from wider bounds
+                assert row.measured == pytest.approx(surveys[name][row.target][i], rel=1e-7)
                 assert row.met == (row.measured >= row.limit if row.target in AT_LEAST else row.measured <= row.limit)
 
 
