@@ -478,25 +478,23 @@ def test_07_the_edge_is_where_the_rule_says_and_neither_retries_nor_the_trigger_
 
 
 def test_07_explore() -> None:
-    space = cells_of("07_recovery_queues", "world")
-    space |= {"sick": space["gateway"].brownout(300, 420, 0.2)}
-    root = Path(__file__).resolve().parent.parent
-    cells = json.loads((root / "notebooks" / "07_recovery_queues.ipynb").read_text(encoding="utf-8"))["cells"]
-    exec("".join(next(c for c in cells if c["id"] == "explorer-parts")["source"]), space)
+    space = cells_of("07_recovery_queues", "world", "explorer-parts")
 
     def told(**changes: float) -> str:
-        start = {"workers": 240, "attempts": 3, "timeout": 10, "brownout": 120, "speed": 0.2}
+        start = {"workers": 240, "attempts": 3, "timeout": 10, "brownout_length": 120, "speed_in_brownout": 0.2}
         start |= {"retry_budget": np.inf, "breaker_threshold": np.inf}
         return str(space["play"](start | changes).reading)
 
     assert "stays down" in told(workers=230) and "heals after 299 s" in told(workers=220)
-    assert "stays down" in told(workers=230, brownout=300) and "heals after 479 s" in told(workers=220, brownout=300)
-    assert "heals" in told(brownout=50) and "stays down" in told(brownout=60)
-    assert "heals" in told(workers=300, brownout=20) and "stays down" in told(workers=300, brownout=30)
+    assert "stays down" in told(workers=230, brownout_length=300) and "heals after 479 s" in told(
+        workers=220, brownout_length=300
+    )
+    assert "heals" in told(brownout_length=50) and "stays down" in told(brownout_length=60)
+    assert "heals" in told(workers=300, brownout_length=20) and "stays down" in told(workers=300, brownout_length=30)
     assert "stays down: 1.9" in told(timeout=4) and "stays down" in told(timeout=10)
     assert "heals" in told(timeout=12) and "heals after 120 s" in told(timeout=30)
-    assert "14 dead letters. It heals" in told(breaker_threshold=0.5, speed=0)
-    assert "never falters" in told(brownout=0)
+    assert "14 dead letters. It heals" in told(breaker_threshold=0.5, speed_in_brownout=0)
+    assert "never falters" in told(brownout_length=0)
 
 
 def test_07_the_map_has_its_edges_at_the_rule_and_where_two_minutes_build_the_pile() -> None:
