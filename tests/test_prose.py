@@ -481,7 +481,7 @@ def test_07_explore() -> None:
     space = cells_of("07_recovery_queues", "world", "explorer-parts")
 
     def told(**changes: float) -> str:
-        start = {"workers": 240, "attempts": 3, "timeout": 10, "brownout_length": 120, "speed_in_brownout": 0.2}
+        start = {"workers": 240, "attempts": 3, "timeout": 10, "brownout_length": 120, "brownout_speed": 0.2}
         start |= {"retry_budget": np.inf, "breaker_threshold": np.inf}
         return str(space["play"](start | changes).reading)
 
@@ -493,7 +493,7 @@ def test_07_explore() -> None:
     assert "heals" in told(workers=300, brownout_length=20) and "stays down" in told(workers=300, brownout_length=30)
     assert "stays down: 1.9" in told(timeout=4) and "stays down" in told(timeout=10)
     assert "heals" in told(timeout=12) and "heals after 120 s" in told(timeout=30)
-    assert "14 dead letters. It heals" in told(breaker_threshold=0.5, speed_in_brownout=0)
+    assert "14 dead letters. It heals" in told(breaker_threshold=0.5, brownout_speed=0)
     assert "never falters" in told(brownout_length=0)
 
 
