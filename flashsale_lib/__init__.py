@@ -21,7 +21,7 @@ from .scenario import Buyers, Design, PaymentGateway
 from .usl import UslFitWarning, fit_usl, usl_peak, usl_response_time, usl_throughput
 
 if TYPE_CHECKING:
-    from . import charts, controls, diagram, exercises, figures, jobs, kata, panels, player, words
+    from . import charts, controls, diagram, exercises, figures, jobs, kata, panels, player, review, words
     from .abandonment import erlang_a
     from .cost import Prices, bill, cost_per_order
     from .erlang import erlang_b, erlang_c, mmc, mmck
@@ -34,7 +34,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("charts", "controls", "diagram", "exercises", "figures", "jobs", "kata", "panels", "player", "words")
+_MODULES = (
+    "charts",
+    "controls",
+    "diagram",
+    "exercises",
+    "figures",
+    "jobs",
+    "kata",
+    "panels",
+    "player",
+    "review",
+    "words",
+)
 _LATER = {
     "erlang": ("erlang_b", "erlang_c", "mmc", "mmck"),
     "abandonment": ("erlang_a",),
@@ -86,6 +98,7 @@ __all__ = [
     "peak_backlog",
     "player",
     "retry_amplification",
+    "review",
     "sample",
     "score",
     "servers_for",

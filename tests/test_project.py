@@ -22,8 +22,8 @@ ROOT = check.ROOT
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LICENCE = "Code is under the MIT licence; text and figures are under CC BY 4.0."
 PRESENTATION = {
-    "artists", "canvas", "charts", "controls", "diagram", "events", "exercises", "figures", "jobs", "panels", "player", "predictions",
-    "shapes", "stage", "twins", "words",
+    "artists", "canvas", "charts", "controls", "diagram", "events", "exercises", "figures", "jobs", "memo", "panels",
+    "player", "predictions", "review", "shapes", "stage", "twins", "words",
 }  # fmt: skip
 """The upper floor. Every other module is on the numbers floor and may not import from here."""
 MODULES = {path.stem: path for path in sorted((ROOT / "flashsale_lib").glob("*.py"))}

@@ -1,0 +1,138 @@
+"""The kata in words: measures with their units, the verdict of the five days, and a design memo of one page (Markdown)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .kata import KNOBS, SCENARIOS
+from .outcome import Outcome
+from .parameters import parameter
+from .scenario import Design
+from .scorecard import AT_LEAST
+from .words import count, seconds, share, value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLES = {
+    "accept_p99": "answer of the door (99 %)",
+    "gateway_load": "most calls in flight",
+    "response_time": "slowest gateway",
+    "failed_share": "failed after being let in",
+    "wait_p95": "wait in the queue (95 %)",
+    "cost_per_order": "running cost per order",
+    "served_share": "buyers served",
+}
+"""The targets in plain words."""
+REASONS = {
+    "door": "Why this door (rates, promise, number of places)?",
+    "workers": "Why this many workers, and this patience with a call?",
+    "given up": "What did you give up for it, and who will mind?",
+    "check": "What would you measure before the day, because the design rests on it?",
+}
+"""What the memo asks its author."""
+
+
+def said(target: str, number: float) -> str:
+    """A measure of a target with its unit.
+
+    >>> said("wait_p95", 65), said("cost_per_order", 0.0005), said("failed_share", 0.0001), said("gateway_load", 7.5)
+    ('65 s', '0.05 cents', '0.01 %', '7.5 times its best')
+    """
+    if not math.isfinite(number):
+        return "no order at all"
+    if target == "cost_per_order":
+        return f"{100 * number:.2g} cents"
+    if target == "gateway_load":
+        return f"{number:.3g} times its best"
+    if target in ("failed_share", "served_share"):
+        return f"{100 * number:.0f} %" if number >= 0.01 else f"{100 * number:.2g} %"
+    return seconds(number)
+
+
+def bound(target: str, limit: float) -> str:
+    """The limit of a target.
+
+    >>> bound("served_share", 0.5), bound("wait_p95", 120)
+    ('at least 50 %', 'at most 2 min 00 s')
+    """
+    return f"at {'least' if target in AT_LEAST else 'most'} {said(target, limit)}"
+
+
+def missed(day: pd.DataFrame) -> str:
+    """What a day's scorecard has missed, in words; empty where nothing."""
+    rows: list[Any] = [row for row in day.itertuples() if not row.met]
+    return "; ".join(
+        f"{TITLES[r.target]} {said(r.target, r.measured)}, {bound(r.target, r.limit)} allowed" for r in rows
+    )
+
+
+def verdict(table: pd.DataFrame) -> str:
+    """The five days of `kata.judge` in words.
+
+    >>> from flashsale_lib import Design, kata
+    >>> print(verdict(kata.judge(Design())))
+    Survived 4 of 5 days. Missed on a 90 s brownout: most calls in flight 1.01 times its best, at most 1 times its best \
+allowed; wait in the queue (95 %) 2 min 30 s, at most 2 min 00 s allowed.
+    """
+    days = {name: missed(table[table.scenario == name]) for name in SCENARIOS}
+    lost = [f"Missed on {name}: {text}." for name, text in days.items() if text]
+    return " ".join([f"Survived {len(days) - len(lost)} of {len(days)} days.", *lost])
+
+
+def setting(name: str, design: Design) -> str:
+    """One choice of a design in words.
+
+    >>> setting("workers", Design()), setting("max_wait", Design())
+    ('150 calls', 'no limit')
+    """
+    row = parameter("design", name)
+    number = float(getattr(design, name))
+    text = value(row, number)
+    return text if math.isinf(number) or not row.unit else f"{text} {row.unit}"
+
+
+def memo(
+    design: Design, drop: Outcome, table: pd.DataFrame, reasons: Mapping[str, str], odds: pd.DataFrame | None = None
+) -> str:
+    """The memo: what is asked, what was chosen and why, what five days showed, and what is not certain.
+
+    `drop`, `table`: the outcome of the drop and the result of `kata.judge`. `reasons`: answers to the questions of
+    `REASONS`; what is missing is left as a line to fill in. `odds`: the result of `kata.odds`, where it was asked for.
+    """
+    lines = [
+        "# Design memo: checkout for the drop", "",
+        "**Asked:** keep the checkout alive from 12:00 on, with nobody touching it, in front of a payment gateway that cannot "
+        "be scaled.", "",
+        f"**Proposed:** a design that survives {sum(not missed(table[table.scenario == n]) for n in SCENARIOS)} of "
+        f"{len(SCENARIOS)} test days. On the planned day {count(drop.paid)} of {count(drop.arrived)} buyers pay "
+        f"({share(drop.paid, drop.arrived)}).", "",
+        "## What is set before 12:00", "", "| setting | value | meaning |", "|---|---|---|",
+    ]  # fmt: skip
+    lines += [
+        f"| {name.replace('_', ' ')} | {setting(name, design)} | {parameter('design', name).meaning} |"
+        for name in KNOBS
+    ]
+    lines += ["", "## Why", ""]
+    for key, question in REASONS.items():
+        answer = " ".join(reasons.get(key, "").split())
+        lines += [f"**{question}** {answer or '...'}", ""]
+    lines += ["## What five days showed", "", "| day | survived | missed |", "|---|---|---|"]
+    for name in SCENARIOS:
+        text = missed(table[table.scenario == name])
+        lines.append(f"| {name} | {'no' if text else 'yes'} | {text or 'nothing'} |")
+    lines += ["", "## What is not certain", ""]
+    if odds is None:
+        lines.append(
+            "Turnout and the gateway's speed were taken as known. How likely the targets hold if they are not: not asked yet."
+        )
+    else:
+        likely: dict[str, Any] = dict(zip(odds.target, odds.probability, strict=True))
+        weakest = min(TITLES, key=lambda name: likely[name])
+        lines.append(
+            f"With turnout and gateway speed uncertain, all targets of the planned day hold with {100 * likely['all of them']:.0f} % "
+            f"probability. The weakest is: {TITLES[weakest]}, {100 * likely[weakest]:.0f} %."
+        )
+    return "\n".join([*lines, ""])

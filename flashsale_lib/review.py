@@ -1,0 +1,273 @@
+"""The kata's board: rehearse a design on the drop, commit it at 12:00, see it through five days, and write it up."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import ipywidgets as widgets
+
+from . import kata, stage
+from .canvas import Picture
+from .charts import pareto
+from .controls import Values
+from .cost import cost_per_order
+from .jobs import Job, Progress
+from .memo import REASONS, TITLES, bound, memo, said, verdict
+from .outcome import Outcome
+from .parameters import ParameterError
+from .player import Player
+from .predictions import rows
+from .scenario import Design
+from .scorecard import score
+from .words import count
+
+STARTS = {"naive": Design.naive(), "timid": Design.unlimited(workers=40)}
+"""Where a learner may start: neither of them is the answer."""
+DESIGNS = 10_000
+PAST_NOON = "It is past 12:00: nothing can be changed any more. A new attempt starts before 12:00 again."
+
+
+class Review(Player):
+    """The board of the kata: a `Player` of the drop, with a live scorecard, that can be committed once.
+
+    Before 12:00 every slider and switch plays the drop again, and the scorecard says which targets it meets. `commit`
+    locks all of it and plays the five days of `fs.kata` with the design untouched; only then it shows our own
+    designs, a map of random ones, the odds, and the memo. `again` starts a new attempt.
+
+    Its text is the verdict (strict nbval compares it); a front end without a kernel shows the picture of the drop.
+
+    >>> board = Review()
+    >>> board
+    Attempt 1, before 12:00. On the drop, 2 of 7 targets are met: 4,626 of 33,550 buyers pay.
+    >>> board.set({"workers": 130, "max_wait": 75})
+    >>> board.commit()
+    >>> board
+    Attempt 1, past 12:00. Survived 5 of 5 days.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.attempt, self.seed = 1, seed
+        self.committed: Design | None = None
+        self.result: Any = None
+        self._scored: Outcome | None = None
+        self._setting_back = False
+        self.card, self.days, self.state = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.references, self.paper = widgets.HTML(), widgets.HTML()
+        self.commit_button = stage.button(
+            "12:00: commit this design", self.commit, "Lock it and play the five days", "lock"
+        )
+        self.again_button = stage.button("a new attempt", self.again, "Unlock, with the design as it is", "undo")
+        self.again_button.disabled = True
+        self.map = Job(self._survey, self._map, label=f"Play {DESIGNS:,} random designs")
+        self.odds = Job(self._odds, self._odds_picture, label="How likely is it to hold?")
+        self.reasons = {
+            key: widgets.Textarea(
+                description=question, placeholder="because ...", style={"description_width": "24em"},
+                layout=widgets.Layout(width="100%", max_width="70em"),
+            )
+            for key, question in REASONS.items()
+        }  # fmt: skip
+        for box in self.reasons.values():
+            box.observe(self._write, names="value")
+        super().__init__(STARTS, names=kata.KNOBS)
+
+    def _layout(self) -> widgets.VBox:
+        board = super()._layout()
+        wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
+        self.afterwards = widgets.VBox(
+            [
+                _head("Three designs of ours"), self.references,
+                _head("Your design among random ones"), self.map.widget,
+                _head("If turnout and gateway are not as planned"), self.odds.widget,
+                _head("Your design memo"), *self.reasons.values(), self.paper,
+            ],
+            layout=widgets.Layout(display="none"),
+        )  # fmt: skip
+        board.children = (
+            *board.children, self.card, widgets.HBox([self.commit_button, self.again_button], layout=wrap),
+            self.state, self.days, self.afterwards,
+        )  # fmt: skip
+        return board
+
+    # --- before and after 12:00 -------------------------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """It is 12:00: lock the design and play the five days. Pressing again changes nothing."""
+        if self.committed is not None or self.error:
+            return
+        self.committed = self.design
+        self.result = kata.judge(self.committed)
+        self._lock(True)
+        self.days.value = days_table(self.result)
+        self.references.value = references_table()
+        self.afterwards.layout.display = ""
+        self._write()
+        self._tell()
+
+    def again(self) -> None:
+        """A new attempt, from the design as it is."""
+        if self.committed is None:
+            return
+        self.map.cancel()
+        self.odds.cancel()
+        self.attempt += 1
+        self.committed, self.result, self.odds.result = None, None, None
+        self.days.value, self.afterwards.layout.display = "", "none"
+        self._lock(False)
+        self._tell()
+
+    def set(self, values: Values | None = None, *, off: Collection[str] | None = None, at: float | None = None) -> None:
+        """As in `Player`; past 12:00 only the playhead moves, and anything else is refused."""
+        if self.committed is not None and (values is not None or off is not None):
+            raise ParameterError(PAST_NOON)
+        super().set(values, off=off, at=at)
+
+    def _changed(self, change: Any = None) -> None:
+        if self.committed is None:
+            super()._changed(change)
+        elif not self._setting_back and change is not None:
+            with self._back():  # a slider moved from code: put it back
+                change["owner"].value = change["old"]
+            self._tell(PAST_NOON)
+
+    @contextmanager
+    def _back(self) -> Iterator[None]:
+        self._setting_back = True
+        try:
+            yield
+        finally:
+            self._setting_back = False
+
+    def _lock(self, on: bool) -> None:
+        presets = [each for each in self.widget.children[0].children if isinstance(each, widgets.Button)]
+        for control in (*self.sliders.values(), *self.switches.values(), *presets, self.commit_button):
+            control.disabled = on
+        self.again_button.disabled = not on
+        if not on:
+            self._update_switches()
+
+    # --- what is shown ----------------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        super()._show()
+        if self._scored is not self.outcome:
+            self._scored = self.outcome
+            self.card.value = scorecard_table(score(self.outcome, kata.TARGETS))
+            self._tell()
+
+    def _tell(self, more: str = "") -> None:
+        self.state.value = stage.status(f"{self._verdict()} {more}".strip())
+
+    def _verdict(self) -> str:
+        if self.result is not None:
+            return f"Attempt {self.attempt}, past 12:00. {verdict(self.result)}"
+        met = score(self.outcome, kata.TARGETS).met
+        return (
+            f"Attempt {self.attempt}, before 12:00. On the drop, {met.sum()} of {len(met)} targets are met: "
+            f"{count(self.outcome.paid)} of {count(self.outcome.arrived)} buyers pay."
+        )
+
+    def __repr__(self) -> str:
+        return self.error or self._verdict()
+
+    # --- afterwards -------------------------------------------------------------------------------------------------------
+
+    def _survey(self, progress: Progress) -> Any:
+        with ThreadPoolExecutor(2) as pool:
+            return kata.survey(kata.draw(DESIGNS, self.seed), progress=progress, executor=pool)
+
+    def _map(self, table: Any) -> Picture:
+        mine = (100 * float(cost_per_order(self.outcome)), float(self.outcome.paid))
+        return pareto(
+            100 * table.cost_per_order, table.paid, ok=table.all_met, you=mine, log_x=True,
+            xlabel="running cost per order (cents)",
+        )  # fmt: skip
+
+    def _odds(self, progress: Progress) -> Any:
+        return kata.odds(self.committed or self.design, progress=progress)
+
+    def _odds_picture(self, table: Any) -> Picture:
+        self._write()
+        return odds_picture(table)
+
+    def _write(self, _: Any = None) -> None:
+        """The memo again, with what is known now."""
+        if self.committed is None or self.result is None:
+            return
+        answers = {key: box.value for key, box in self.reasons.items()}
+        self.memo = memo(self.committed, self.outcome, self.result, answers, self.odds.result)
+        self.paper.value = download(self.memo, "design-memo.md")
+
+
+def _head(text: str) -> widgets.HTML:
+    return widgets.HTML(f"<h4>{html.escape(text)}</h4>")
+
+
+def _table(head: list[str], body: list[list[str]]) -> str:
+    columns = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
+    lines = [
+        f'<tr><th scope="row">{html.escape(first)}</th>'
+        + "".join(f"<td>{html.escape(c)}</td>" for c in cells)
+        + "</tr>"
+        for first, *cells in body
+    ]
+    return f"<table><tr>{columns}</tr>{''.join(lines)}</table>"
+
+
+def scorecard_table(card: Any) -> str:
+    """The live scorecard: each target, its limit, what the drop gave, and met or missed in words."""
+    body = [
+        [TITLES[r.target], bound(r.target, r.limit), said(r.target, r.measured), "✓ met" if r.met else "✗ missed"]
+        for r in card.itertuples()
+    ]
+    return _table(["target", "allowed", "on the drop", ""], body)
+
+
+def days_table(result: Any) -> str:
+    """What each day gave, a row per day; what was missed carries its limit."""
+    body = []
+    for name in kata.SCENARIOS:
+        day = result[result.scenario == name]
+        cells = [
+            f"✓ {said(r.target, r.measured)}"
+            if r.met
+            else f"✗ {said(r.target, r.measured)} ({bound(r.target, r.limit)})"
+            for r in day.itertuples()
+        ]
+        body.append([name, "survived" if day.met.all() else "failed", *cells])
+    stories = "".join(f"<li><b>{html.escape(n)}</b>: {html.escape(s.story)}</li>" for n, s in kata.SCENARIOS.items())
+    return f"{_table(['day', '', *TITLES.values()], body)}<ul>{stories}</ul>"
+
+
+def references_table() -> str:
+    """Our three designs: what they set, how many days they survive, what they sell, and why."""
+    body = []
+    for name, (design, why) in kata.REFERENCES.items():
+        drop, days = kata.play(design, kata.SCENARIOS["the drop"]), kata.survived(design)
+        cents = 100 * float(cost_per_order(drop))
+        body.append([name, f"{sum(days.values())} of {len(days)}", count(drop.paid), f"{cents:.2g} cents", why])
+    return _table(["design", "days survived", "orders on the drop", "cost per order", "why"], body)
+
+
+def odds_picture(table: Any) -> Picture:
+    """The probability that each target holds, as bars."""
+    titles = {**TITLES, "all of them": "all of them"}
+    likely = {titles[r.target]: float(r.probability) for r in table.itertuples()}
+    notes = {name: [f"{100 * p:.0f} %"] for name, p in likely.items()}
+    words = ", ".join(f"{name} {note[0]}" for name, note in notes.items())
+    return Picture(
+        rows("Probability that a target of the drop holds", notes, likely, "all of them"), f"Holds with: {words}."
+    )
+
+
+def download(text: str, name: str) -> str:
+    """A link that saves a text as a file, without a server, and the text itself."""
+    data = base64.b64encode(text.encode("utf-8")).decode("ascii")
+    target = f"data:text/markdown;charset=utf-8;base64,{data}"
+    link = f'<a download="{html.escape(name)}" href="{target}">Save the memo as {html.escape(name)}</a>'
+    return f"{link}<details><summary>Read it here</summary><pre>{html.escape(text)}</pre></details>"

@@ -1,0 +1,214 @@
+"""The kata's board: rehearsed, committed once, locked, judged untouched, written up."""
+
+import base64
+import html
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+from helpers import PLACES
+
+from flashsale_lib import Design, ParameterError, kata, memo, score
+from flashsale_lib.review import PAST_NOON, STARTS, Review, days_table, download, odds_picture, scorecard_table
+from flashsale_lib.words import count
+
+
+@pytest.fixture
+def board() -> Iterator[Review]:
+    board = Review()
+    yield board
+    board.widget.close_all()
+
+
+def locked(board: Review) -> list[bool]:
+    return [control.disabled for control in (*board.sliders.values(), board.commit_button)]
+
+
+def check(board: Review) -> None:
+    """The words, the scorecard and the run agree."""
+    assert not board.error, board.error
+    ends = sum(getattr(board.outcome, place) for place in PLACES)
+    assert ends == pytest.approx(board.outcome.arrived, rel=1e-9)
+    card = score(board.outcome, kata.TARGETS)
+    assert f"{card.met.sum()} of 7 targets are met: {count(board.outcome.paid)} of" in repr(board)
+    assert html.escape(repr(board)) in board.state.value
+    assert board.card.value == scorecard_table(card)
+    assert board.card.value.count("✓ met") == card.met.sum()
+    for name, value in zip(card.target, card.measured, strict=True):
+        assert html.escape(memo.said(name, value)) in board.card.value
+
+
+def test_before_noon_every_move_plays_the_drop_again(board: Review) -> None:
+    check(board)
+    assert board.design == Design.naive()  # the start is not the answer
+    draw = random.Random(5)
+    for name, control in board.sliders.items():
+        for _, value in (control.options[0], control.options[-1]):
+            control.value = value
+            check(board)
+        board.reset()
+        assert name in kata.KNOBS
+    for start in STARTS:
+        board.set(board.presets[start], off=())
+        check(board)
+    for _ in range(200):
+        off = {part for part in board.switches if draw.random() < 0.2}
+        board.set({name: draw.choice(c.options)[1] for name, c in board.sliders.items()}, off=off)
+        check(board)
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_no_start_meets_all_targets(start: str) -> None:
+    assert not kata.survived(STARTS[start])["the drop"] and sum(kata.survived(STARTS[start]).values()) <= 1
+
+
+def test_every_random_design_can_be_set_on_the_sliders(board: Review) -> None:
+    """Every knob of the kata has a slider whose ends take in the range of random designs."""
+    assert tuple(board.sliders) == kata.KNOBS
+    for name, (low, high) in kata.RANGES.items():
+        finite = [value for _, value in board.sliders[name].options if np.isfinite(value)]
+        assert min(finite) <= low * 1.01 and max(finite) >= high * 0.99, name
+        assert (name in kata.OPEN) <= np.isinf(board.sliders[name].options[-1][1])
+
+
+def test_past_noon_nothing_can_be_changed(board: Review) -> None:
+    board.set({"workers": 130, "max_wait": 75})
+    design = board.design
+    board.commit()
+    assert all(locked(board)) and not board.again_button.disabled
+    assert all(toggle.disabled for toggle in board.switches.values())
+    with pytest.raises(ParameterError, match="past 12:00: nothing can be changed"):
+        board.set({"workers": 10})
+    with pytest.raises(ParameterError, match="past 12:00"):
+        board.reset()
+    board.sliders["workers"].value = 10.0  # from code
+    board.switches["queue"].value = False
+    assert board.sliders["workers"].value == 130 and board.switches["queue"].value
+    assert PAST_NOON in board.state.value
+    assert board.design == board.committed == design
+    before = board.result
+    board.commit()
+    assert board.result is before
+    board.set(at=200)  # the playhead may move
+    assert board.at == 200
+
+
+def test_the_days_are_those_of_the_judge(board: Review) -> None:
+    board.set({"workers": 150, "queue_limit": 12_000})
+    assert board.afterwards.layout.display == "none"
+    board.commit()
+    assert board.result.equals(kata.judge(board.design))
+    assert repr(board) == f"Attempt 1, past 12:00. {memo.verdict(board.result)}"
+    assert board.days.value == days_table(board.result) and board.days.value.count("survived") == 4
+    assert "2 min 23 s (at most 2 min 00 s)" in board.days.value  # the nearest stop of the slider is 11,000 places
+    assert board.afterwards.layout.display == ""
+    for name, (design, _) in kata.REFERENCES.items():
+        drop = kata.play(design, kata.SCENARIOS["the drop"])
+        assert f'<th scope="row">{name}</th>' in board.references.value and count(drop.paid) in board.references.value
+    for scenario in kata.SCENARIOS.values():
+        assert html.escape(scenario.story) in board.days.value
+
+
+def test_a_new_attempt_unlocks_and_counts(board: Review) -> None:
+    board.again()
+    assert board.attempt == 1
+    board.commit()
+    board.again()
+    assert board.attempt == 2 and not any(locked(board)) and board.again_button.disabled
+    assert board.days.value == "" and board.afterwards.layout.display == "none"
+    board.set({"workers": 140})
+    check(board)
+    board.commit()
+    assert repr(board).startswith("Attempt 2, past 12:00.")
+
+
+def test_a_design_that_cannot_be_played_is_not_committed(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flashsale_lib.player.simulate", lambda *_, **__: 1 / 0)
+    board.sliders["workers"].value = 50.0
+    assert "do not work" in repr(board)
+    board.commit()
+    assert board.committed is None
+
+
+# --- afterwards -------------------------------------------------------------------------------------------------------
+
+
+def test_the_memo_says_what_was_chosen_and_measured(board: Review) -> None:
+    board.set({"workers": 130, "max_wait": 75})
+    board.reasons["given up"].value = "orders of <impatient> buyers"
+    board.commit()
+    text = board.memo
+    for name in kata.KNOBS:
+        assert f"| {name.replace('_', ' ')} | {memo.setting(name, board.design)} |" in text
+    assert f"{count(board.outcome.paid)} of {count(board.outcome.arrived)} buyers pay" in text
+    assert "survives 5 of 5 test days" in text and text.count("| yes | nothing |") == 5
+    assert "orders of <impatient> buyers" in text and text.count("...") == 3
+    board.reasons["door"].value = "a promise\nkeeps"
+    assert "a promise keeps" in board.memo
+    (link,) = re.findall(r'base64,([^"]+)"', board.paper.value)
+    assert base64.b64decode(link).decode() == board.memo
+    assert "&lt;impatient&gt;" in board.paper.value and "<impatient>" not in board.paper.value
+    assert len(text.splitlines()) < 60  # one page
+
+
+def test_the_odds_reach_the_memo(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = kata.odds
+    monkeypatch.setattr("flashsale_lib.review.kata.odds", lambda design, **how: asked(design, n=50, **how))
+    board.set({"workers": 150, "queue_limit": 12_000})
+    board.commit()
+    assert "not asked yet" in board.memo
+    board.odds.run_here()
+    table = asked(board.design, n=50)
+    together = f"{100 * table.probability.iloc[-1]:.0f} %"
+    assert f"hold with {together} probability" in board.memo and f"all of them {together}" in board.odds.words
+    board.again()
+    board.commit()
+    assert "not asked yet" in board.memo
+
+
+def test_the_map_has_the_learners_point(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flashsale_lib.review.DESIGNS", 300)
+    board.set({"workers": 130, "max_wait": 75})
+    board.commit()
+    table = board.map.run_here()
+    assert len(table) == 300 and "You: " in board.map.words and count(board.outcome.paid) in board.map.words
+    assert f"{table.all_met.sum()} meet the targets" in board.map.words
+
+
+def test_the_map_can_be_cancelled(board: Review) -> None:
+    board.commit()
+    board.map.start()
+    board.map.cancel()
+    board.map.wait(60)
+    assert board.map.words == "cancelled." and board.map.result is None
+
+
+def test_words_of_measures_and_of_an_outcome_without_orders() -> None:
+    assert memo.said("cost_per_order", np.inf) == "no order at all"
+    table = odds_picture(kata.odds(Design(), n=20))
+    assert "all of them" in repr(table) and table.png().startswith(b"\x89PNG")
+    assert '<x>"' not in download('<x>"', 'a"b.md')
+
+
+def test_without_a_kernel_there_is_text_and_a_picture(board: Review) -> None:
+    bundle, _ = board._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(board) and bundle["image/png"].startswith(b"\x89PNG")
+
+
+def test_every_control_has_a_name(board: Review) -> None:
+    """What a screen reader reads: a description on each control, a label on each column and row."""
+    board.commit()
+
+    def every(widget: Any) -> Iterator[Any]:
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from every(child)
+
+    for control in every(board.widget):
+        if isinstance(control, widgets.Button | widgets.ToggleButton | widgets.SelectionSlider | widgets.Textarea):
+            assert control.description
+    assert board.days.value.count('scope="row"') == 5 and board.days.value.count('scope="col"') == 9
