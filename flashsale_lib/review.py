@@ -88,10 +88,9 @@ class Review(Player):
             ],
             layout=widgets.Layout(display="none"),
         )  # fmt: skip
-        board.children = (
-            *board.children, self.card, widgets.HBox([self.commit_button, self.again_button], layout=wrap),
-            self.state, self.days, self.afterwards,
-        )  # fmt: skip
+        presets, sliders, parts, *drop = board.children
+        noon = widgets.HBox([self.commit_button, self.again_button], layout=wrap)
+        board.children = (presets, sliders, parts, self.card, noon, self.state, *drop, self.days, self.afterwards)
         return board
 
     # --- before and after 12:00 -------------------------------------------------------------------------------------------
@@ -220,12 +219,16 @@ def _table(head: list[str], body: list[list[str]]) -> str:
 
 
 def scorecard_table(card: Any) -> str:
-    """The live scorecard: each target, its limit, what the drop gave, and met or missed in words."""
-    body = [
-        [TITLES[r.target], bound(r.target, r.limit), said(r.target, r.measured), "✓ met" if r.met else "✗ missed"]
-        for r in card.itertuples()
-    ]
-    return _table(["target", "allowed", "on the drop", ""], body)
+    """The live scorecard: for each target what the drop gave, what is allowed, and met or missed in words."""
+    lines: list[Any] = list(card.itertuples())
+    return _table(
+        ["", *(TITLES[r.target] for r in lines)],
+        [
+            ["on the drop", *(said(r.target, r.measured) for r in lines)],
+            ["allowed", *(bound(r.target, r.limit) for r in lines)],
+            ["so far", *("✓ met" if r.met else "✗ missed" for r in lines)],
+        ],
+    )
 
 
 def days_table(result: Any) -> str:
@@ -251,7 +254,8 @@ def references_table() -> str:
         drop, days = kata.play(design, kata.SCENARIOS["the drop"]), kata.survived(design)
         cents = 100 * float(cost_per_order(drop))
         body.append([name, f"{sum(days.values())} of {len(days)}", count(drop.paid), f"{cents:.2g} cents", why])
-    return _table(["design", "days survived", "orders on the drop", "cost per order", "why"], body)
+    table = _table(["design", "days survived", "orders on the drop", "cost per order", "why"], body)
+    return f'<div class="flashsale-prose">{table}</div>'
 
 
 def odds_picture(table: Any) -> Picture:
