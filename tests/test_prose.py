@@ -453,6 +453,55 @@ def test_05_exercises_as_their_solutions_tell() -> None:
     assert many.paid.argmax() >= 185
 
 
+def test_06_explore() -> None:
+    def sold(gateway: fs.PaymentGateway | None = None, **changes: float) -> float:
+        return round(fs.simulate(fs.Design.unlimited(**changes), gateway=gateway, record=False).paid)
+
+    assert [sold(workers=w) for w in (320, 340)] == [19_469, 8_164]
+    patient = [sold(workers=w, timeout=30) for w in (80, 160, 240, 590, 610, 620)]
+    assert max(patient) == patient[1] and patient[3] > 16_000 and patient[4] < 14_000 and patient[5] < 11_000
+    hasty = {w: sold(workers=w, timeout=2.5) for w in range(10, 201, 10)}
+    assert (
+        max(hasty, key=lambda w: hasty[w]) == 100
+        and [hasty[100], hasty[140]] == [22_021, 7_036]
+        and hasty[130] > 20_000
+    )
+    crowded = fs.PaymentGateway(coherency=8 * 3.9e-5)
+    assert [sold(crowded, workers=150, timeout=t) for t in (10, 16, 30)] == [851, 11_572, 13_831]
+    assert sold(crowded, workers=60) == 16_746 and sold(crowded, workers=800, aimd_target=2) == 16_628
+    values = cells_of("06_gateway_saturation", "world", "explore")["presets"]
+    assert values["AIMD, other gateway"] | {"queue_limit": 0} == {
+        "workers": 800, "timeout": 10, "coherency": 8 * 3.9e-5, "aimd_target": 2, "queue_limit": 0
+    }  # fmt: skip
+
+
+def test_06_most_of_what_aimd_costs_is_the_climb() -> None:
+    fixed, slow, warm = (
+        fs.simulate(fs.Design.unlimited(**changes), record=False).paid
+        for changes in (
+            dict(workers=150),
+            dict(workers=800, aimd_target=2),
+            dict(workers=800, aimd_target=2, aimd_start=150),
+        )
+    )
+    assert fixed - slow > 250 and fixed - warm < 20
+
+
+def test_06_what_is_measured_has_its_best_at_16_calls_and_the_fit_knows_where() -> None:
+    space = cells_of("06_gateway_saturation", "world", "little", "fit-measured")
+    test, fit = space["test"], space["fit"]
+    assert test.calls[test.calls_per_second.idxmax()] == 16 and abs(fit.peak_calls - 16) < 8
+    assert abs(fit.contention - 4 / 44) < fit.standard_errors[1]
+    assert 1.9 < fit.coherency / (0.04 / 44) < 2.2
+    assert test.calls_per_second[test.calls == 64].item() < test.calls_per_second[test.calls == 8].item()
+
+
+def test_06_a_hasty_crew_has_its_best_below_its_cliff_and_exercise_2_its_neighbours() -> None:
+    cliff = cells_of("06_gateway_saturation", "world", "check")["cliff"]
+    assert [int(cliff(t)) for t in (2.5, 4, 5, 10)] == [138, 188, 217, 327]
+    assert 0.79 < 150 / cliff(4) < 0.81 and 0.5 < 97 / cliff(4) < 0.53
+
+
 STEADY = fs.Demand([0, 1800], [40, 40])
 
 
@@ -511,3 +560,39 @@ def test_07_waves_without_jitter_stay_as_high_as_those_who_are_left() -> None:
     for jitter in ("equal", "full", "decorrelated"):
         calls, last = space["waves"](jitter)
         assert calls[1:].max() <= 470 and last < 46 and calls.sum() <= 2828
+
+
+def test_08_explore() -> None:
+    space = cells_of("08_cost_of_a_window", "prices", "guess", "bill", "order", "explorer-parts", "explore")
+    explorer = space["shown"]
+
+    def told(preset: str, **changes: float) -> tuple[str, dict[str, str]]:
+        explorer.set({**explorer.presets[preset], **changes})
+        return repr(explorer), {row[0]: row[2] for row in explorer.picture.table}
+
+    (_, hours), (_, month) = told("warm 2 hours"), told("warm 2 hours", hours_up=730)
+    assert {name for name in hours if hours[name] != month[name]} == {"workers on standby", "front door"}
+    assert hours["workers on standby"] == "1.30" and month["workers on standby"] == "540.42"
+    assert hours["front door"] == "0.24" and month["front door"] == "86.50"
+    assert "0.0937 cents" in told("warm 2 hours", hours_up=24)[0]
+    for delay, cost, sold in ((5, "1.05", "21,797"), (120, "1.11", "16,810")):
+        words = told("by the queue", scale_delay=delay)[0]
+        assert f"cost {cost} dollars" in words and f"{sold} of" in words
+    assert "cost 8.29" in told("naive")[0]
+    words = told("naive", workers=160)[0]
+    assert "cost 2.36" in words and "23,632 of" in words
+    assert paid(queue_limit=np.inf, workers=150) < 23_632 > paid(queue_limit=np.inf, workers=170)
+
+
+def test_08_three_thousand_designs() -> None:
+    space = cells_of("08_cost_of_a_window", "prices", "guess", "bill", "order", "sweep", "pareto", "job")
+    words = str(space["show"](space["play_many"](lambda done, size: None)))
+    assert "Designs: 3,000; 418 meet the targets; 19 on the front, from 17,201 at 1.12 to 22,697 at 2.54" in words
+    assert "1 design that meets the targets beats that" in words
+
+
+def test_08_exercise_3_as_its_solution_tells() -> None:
+    good = cells_of("08_cost_of_a_window", "prices", "guess", "bill", "order", "sweep")["good"]
+    one = good.loc[good[good.paid >= 21_000].running.idxmin()]
+    assert (one.workers, one.queue_limit, round(one.running, 2)) == (100, 11_000, 1.67)
+    assert round(fs.simulate().paid - one.paid) == 1179
