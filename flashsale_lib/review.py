@@ -16,6 +16,7 @@ from .canvas import Picture
 from .charts import pareto
 from .controls import Values
 from .cost import cost_per_order
+from .exercises import SOLVED, Exercise
 from .jobs import Job, Progress
 from .memo import REASONS, TITLES, bound, memo, said, verdict
 from .outcome import Outcome
@@ -201,6 +202,34 @@ class Review(Player):
         answers = {key: box.value for key, box in self.reasons.items()}
         self.memo = memo(self.committed, self.outcome, self.result, answers, self.odds.result)
         self.paper.value = download(self.memo, "design-memo.md")
+
+
+class DesignExercise(Exercise):
+    """An open exercise: any design is right that survives all five days. It says which day another one fails, and why.
+
+    >>> exercise = DesignExercise("five days")
+    >>> exercise.check(None)
+    five days: not answered yet. Put your design, like fs.Design(workers=150), in place of None and run the cell again.
+    >>> exercise.check(Design(workers=130, max_wait=75))
+    five days: right. Survived 5 of 5 days.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, verdicts={})
+
+    def verdict(self, answer: Any) -> str:
+        if answer is None or answer is ...:
+            return "not answered yet. Put your design, like fs.Design(workers=150), in place of None and run the cell again."
+        if not isinstance(answer, Design):
+            return f"not a design but of type {type(answer).__name__}. Write fs.Design(...) with your settings in the brackets."
+        try:
+            result = kata.judge(answer)
+        except ParameterError as error:
+            return f"not yet. {error}"
+        if not result.met.all():
+            return f"not yet. {verdict(result)}"
+        self.solved = SOLVED[self.name] = True
+        return f"right. {verdict(result)}"
 
 
 def _head(text: str) -> widgets.HTML:

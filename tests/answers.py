@@ -394,7 +394,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "step": 1,
         "slack": 0,
         "right": 26,
-        "praise": "Two more than on the planned day, for twice the requests: there was room in the 24.",
+        "praise": "Two more than now, for twice the requests: a no takes a quarter of the time of a yes.",
         "wrong": {
             24: "With 24 the answer takes 0.7 seconds on that day. Look for the first value below 0.3.",
             25: "With 25 it still takes 0.47 seconds.",

@@ -13,7 +13,16 @@ import pytest
 from helpers import PLACES
 
 from flashsale_lib import Design, ParameterError, kata, memo, score
-from flashsale_lib.review import PAST_NOON, STARTS, Review, days_table, download, odds_picture, scorecard_table
+from flashsale_lib.review import (
+    PAST_NOON,
+    STARTS,
+    DesignExercise,
+    Review,
+    days_table,
+    download,
+    odds_picture,
+    scorecard_table,
+)
 from flashsale_lib.words import count
 
 
@@ -192,6 +201,21 @@ def test_words_of_measures_and_of_an_outcome_without_orders() -> None:
     table = odds_picture(kata.odds(Design(), n=20))
     assert "all of them" in repr(table) and table.png().startswith(b"\x89PNG")
     assert '<x>"' not in download('<x>"', 'a"b.md')
+
+
+def test_an_open_exercise_takes_any_design_that_survives() -> None:
+    exercise = DesignExercise("any")
+    assert exercise.verdict(Design()).startswith("not yet. Survived 4 of 5 days. Missed on a 90 s brownout")
+    assert exercise.verdict(Design.naive()).startswith("not yet. Survived 0 of 5 days.")
+    assert exercise.verdict(Design(workers=[1, 2])).startswith("not yet. this design holds arrays of shape (2,)")
+    assert (
+        exercise.verdict(150)
+        == "not a design but of type int. Write fs.Design(...) with your settings in the brackets."
+    )
+    assert not exercise.solved
+    for name in ("a promise", "thrifty"):
+        assert exercise.verdict(kata.REFERENCES[name][0]) == "right. Survived 5 of 5 days."
+    assert exercise.solved
 
 
 def test_without_a_kernel_there_is_text_and_a_picture(board: Review) -> None:
