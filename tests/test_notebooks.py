@@ -56,11 +56,16 @@ def test_the_sections_come_in_the_order_of_the_series(path: Path) -> None:
 
 @every_notebook
 def test_every_number_in_the_prose_is_printed_by_a_cell_or_sourced(path: Path) -> None:
-    """Numbers of three digits or more and per cents. Exempt: code, hints and solutions (run below), sourced facts."""
-    known = outputs(path) + "\n" + "\n".join(cell["text"] for cell in cells(path, "code"))
-    printed = {n.replace(",", "").replace("_", "") for n in NUMBER.findall(known.replace("_", ""))}
     prose = "\n".join(cell["text"] for cell in cells(path, "markdown"))
     prose = re.sub(r"## In production.*?(?=\n## )", "", prose, flags=re.S)  # facts with sources
+    unknown = unprinted(prose, path)
+    assert not unknown, unknown
+
+
+def unprinted(prose: str, path: Path) -> list[str]:
+    """Numbers of three digits or more, and per cents, that a notebook does not print. Code, hints and solutions are exempt."""
+    known = outputs(path) + "\n" + "\n".join(cell["text"] for cell in cells(path, "code"))
+    printed = {n.replace(",", "").replace("_", "") for n in NUMBER.findall(known.replace("_", ""))}
     prose = re.sub(r"```.*?```|<details>.*?</details>|<code>.*?</code>|12:00(:\d\d)?", "", prose, flags=re.S)
     unknown = []
     for match in NUMBER.finditer(prose):
@@ -72,7 +77,7 @@ def test_every_number_in_the_prose_is_printed_by_a_cell_or_sourced(path: Path) -
             and not _rounds_a_printed(number, printed, percent)
         ):
             unknown.append(prose[max(0, match.start() - 30) : match.end() + 10].replace("\n", " "))
-    assert not unknown, unknown
+    return unknown
 
 
 def _rounds_a_printed(number: str, printed: set[str], percent: bool) -> bool:
@@ -80,6 +85,15 @@ def _rounds_a_printed(number: str, printed: set[str], percent: bool) -> bool:
     digits = len(number.partition(".")[2])
     factors = (1.0, 100.0) if percent else (1.0,)
     return any(f"{float(p) * f:.{digits}f}" == number for p in printed for f in factors)
+
+
+@every_notebook
+def test_every_stored_picture_carries_its_words(path: Path) -> None:
+    """As alt text: pages made from a notebook show it to a screen reader."""
+    pictures = [o for c in cells(path, "code") for o in c["outputs"] if "image/png" in o.get("data", {})]
+    assert pictures
+    for output in pictures:
+        assert output["metadata"]["image/png"]["alt"] == "".join(output["data"]["text/plain"])
 
 
 @every_notebook
