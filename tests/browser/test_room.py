@@ -44,6 +44,9 @@ job""",
     """player = fs.player.Player(at=100)
 player.widget.add_class("the-player")
 player""",
+    """board = fs.review.Review()
+board.widget.add_class("the-board")
+board""",
     PREDICTIONS,
 )
 WATCH = """(root) => {
@@ -286,6 +289,35 @@ def test_the_playhead_and_the_switches_move_the_diagram(room: Room) -> None:
     expect(root.get_by_role("button", name="Play")).to_be_visible()
 
 
+def test_the_kata_is_rehearsed_committed_once_and_written_up_by_keyboard(room: Room) -> None:
+    root = room.part("board")
+    workers, commit = slider(root, "workers"), root.get_by_role("button", name="12:00: commit this design")
+    again = root.get_by_role("button", name="a new attempt")
+    expect(root).to_contain_text("Attempt 1, before 12:00. On the drop, 2 of 7 targets are met")
+    press(room.page, workers, "ArrowLeft", 65)
+    expect(root).to_contain_text("Attempt 1, before 12:00. On the drop, 6 of 7 targets are met")
+    shoot(room.page, f"{room.kind}-kata")
+    press(room.page, commit)
+    expect(root).to_contain_text("Attempt 1, past 12:00. Survived 1 of 5 days.")
+    expect(commit).to_be_disabled()
+    expect(workers).to_have_attribute("aria-disabled", "true")
+    reason = root.get_by_role("textbox", name="What did you give up")
+    reason.focus()
+    room.page.keyboard.type("A short wait.")
+    room.page.keyboard.press("Tab")
+    link = root.get_by_role("link", name="Save the memo")
+    expect(root.locator("pre")).to_contain_text("A short wait.")
+    with room.page.expect_download() as download:
+        press(room.page, link)
+    assert download.value.suggested_filename == "design-memo.md"
+    memo = Path(download.value.path()).read_text(encoding="utf-8")
+    assert memo.startswith("# Design memo") and "A short wait." in memo and "| workers | 150 calls |" in memo
+    shoot(room.page, f"{room.kind}-memo")
+    press(room.page, again)
+    expect(root).to_contain_text("Attempt 2, before 12:00.")
+    expect(commit).to_be_enabled()
+
+
 def test_predictions_lock_by_keyboard(room: Room) -> None:
     root = room.part("predictions")
     guess, choice, sketch = (root.locator(".flashsale").nth(i) for i in range(3))
@@ -310,6 +342,6 @@ def test_predictions_lock_by_keyboard(room: Room) -> None:
 
 
 def test_axe_finds_no_serious_violation(room: Room) -> None:
-    for name in ("explorer", "job", "player", "predictions"):
+    for name in ("explorer", "job", "player", "board", "predictions"):
         room.part(name)
         assert not violations(room.page), name
