@@ -304,10 +304,13 @@ def phase(
             log_axis(axes, side)
         axes.grid(False)
         wide, high = size_of(axes)
-        taken = [box for place in marks.values() for box in boxes(axes, *place, half=10)]
+        across, up = m.borders().reshape(-1, 2).T
+        edges = boxes(axes, across, up, half=2)  # a label across a border belongs to neither side
+        taken = [*edges, *(box for place in marks.values() for box in boxes(axes, *place, half=10))]
         for name, place in marks.items():
             axes.plot(*place, "*", color=INK, markeredgecolor="white", markersize=20, zorder=7)
             name_near(axes, name, place, taken, away=13.0, weight="bold")
+        taken = taken[len(edges) :]
         # A raster of the picture, 4 points a cell, tells where a name fits.
         columns, rows = int(wide / 4), int(high / 4)
         spots = axes.transAxes + axes.transData.inverted()
