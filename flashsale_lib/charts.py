@@ -388,7 +388,8 @@ def pareto(
         axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())
         if best.size:
             stairs = [*c[best], right], [*v[best], v[best[-1]]]
-            axes.step(*stairs, where="post", color=INK, linewidth=2, label="front: no design beats these")
+            among = "" if ok is None else " that meets all targets"
+            axes.step(*stairs, where="post", color=INK, linewidth=2, label=f"front: no design{among} beats these")
             axes.plot(c[best], v[best], "s" if best.size <= 30 else "", color=INK, markersize=6)
         if you is not None:
             name_near(axes, f"you: {brief(b)} at {brief(a)}", (a, b), [], away=13.0, weight="bold")

@@ -228,7 +228,7 @@ def test_the_front_is_what_comparing_all_pairs_finds(pair: tuple[Any, Any]) -> N
 def test_the_staircase_is_the_front_of_those_that_meet_the_targets() -> None:
     cost, value = np.array([1, 2, 3, 4, np.inf]), np.array([5.0, 9, 7, 20, 50])
     picture = charts.pareto(cost, value, ok=[True, False, True, True, True], you=(3.5, 6))
-    stairs = line(picture, "front: no design beats these")
+    stairs = line(picture, "front: no design that meets all targets beats these")
     assert list(stairs.get_xdata())[:-1] == [1, 3, 4] and list(stairs.get_ydata()) == [5, 7, 20, 20]
     assert repr(picture) == (
         "Designs: 5, 1 of them without a place in the picture; 3 meet the targets; 3 on the front, from 5 at 1 to 20 at 4. "
@@ -236,6 +236,7 @@ def test_the_staircase_is_the_front_of_those_that_meet_the_targets() -> None:
     )
     assert list(line(picture, "misses a target").get_xdata()) == [2]
     assert "you: 6 at 3.5" in texts(picture)
+    assert line(charts.pareto(cost, value), "front: no design beats these").get_xdata()[0] == 1  # no targets given
 
 
 # --- one above the other ----------------------------------------------------------------------------------------------

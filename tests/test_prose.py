@@ -581,7 +581,20 @@ def test_08_explore() -> None:
     assert "cost 8.29" in told("naive")[0]
     words = told("naive", workers=160)[0]
     assert "cost 2.36" in words and "23,632 of" in words
+    assert "Targets missed: gateway_load, wait_p95." in words and "missed: none" in told("warm 2 hours")[0]
+    assert round(fs.simulate(fs.Design(queue_limit=np.inf, workers=160)).wait_quantile(0.95)) == 140
     assert paid(queue_limit=np.inf, workers=150) < 23_632 > paid(queue_limit=np.inf, workers=170)
+
+
+def test_08_half_the_workers_behind_a_queue_as_deep_and_minutes_as_insurance() -> None:
+    half = fs.simulate(fs.Design(workers=75))
+    assert half.max_queue > 11_999 < fs.simulate().max_queue
+    door = fs.Prices().machine_hour * 24 / 10 * 6000 / 3600  # even with the front door up for 2 hours, as by the clock
+    clock = fs.simulate(fs.Design(warm_workers=20, scale_rate=5, scale_at=0, scale_delay=30))
+    short = fs.cost_per_order(fs.simulate(), fs.Prices(standby=300)) * fs.simulate().paid
+    assert short + door < fs.cost_per_order(clock) * clock.paid
+    sold = {workers: paid(workers=workers) for workers in (75, 120, 150, 160, 200, 400)}
+    assert sold[75] < sold[120] < sold[150] and sold[160] > sold[200] > sold[400]
 
 
 def test_08_three_thousand_designs() -> None:
