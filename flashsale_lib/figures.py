@@ -22,9 +22,11 @@ from .canvas import (
     STYLE,
     LivePicture,
     Picture,
+    boxes,
     new,
     plain_log,
     presenting,
+    put,
     round_up,
     thousands,
 )
@@ -287,11 +289,15 @@ def curve(x: FloatArray, y: FloatArray, *, xlabel: str, ylabel: str, marks: Mapp
         drawn = new(11.0, 3.6)
         axes = drawn.add_axes((0.085, 0.17, 0.895, 0.77))
         axes.plot(x, y, color=GREEN)
-        at = {name: float(np.interp(place, x, y)) for name, place in marks.items()}
-        for name, place in marks.items():
-            axes.plot([place], [at[name]], "o", color=INK, markersize=8)
-            axes.annotate(f"{name}\n{count(at[name])}", (place, at[name]), (10, 6), textcoords="offset points")
         axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1.08 * float(np.max(x))), ylim=(0, 1.25 * float(np.max(y))))
+        at = {name: float(np.interp(place, x, y)) for name, place in marks.items()}
+        grid = np.linspace(np.min(x), np.max(x), 300)
+        taken = boxes(axes, grid, np.interp(grid, x, y))
+        taken += 4 * boxes(axes, list(marks.values()), list(at.values()), half=8.0)  # worse to cover than the line
+        for name, place in marks.items():
+            axes.plot([place], [at[name]], "o", color=INK, markersize=8, clip_on=False, zorder=5)
+            label = axes.text(0, 0, f"{name}\n{count(at[name])}", transform=axes.transAxes)
+            taken += 4 * [put(label, (place, at[name]), taken, away=9.0)]
         thousands(axes.yaxis)
     return Picture(
         drawn, "\n".join(f"{name}: {xlabel} {count(marks[name])}, {ylabel} {count(at[name])}" for name in marks)
@@ -299,22 +305,26 @@ def curve(x: FloatArray, y: FloatArray, *, xlabel: str, ylabel: str, marks: Mapp
 
 
 CLOCKS = ("accept", "queue", "gateway", "end to end")
+FASTEST = 0.01
+"""Where the axis of the clocks begins, in s: what is quicker stands there, and its words tell."""
 
 
 def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
     """The four clocks a buyer is under, per named outcome: the time that a share `q` stayed below (log scale)."""
     times = {name: clock_times(outcome, q) for name, outcome in outcomes.items()}
     with rc_context(STYLE):
-        drawn = new(11.0, 1.3 + 0.62 * len(CLOCKS))
+        tall = 0.3 + 0.16 * max(len(times), 2)  # inches for one clock
+        drawn = new(11.0, 1.3 + tall * len(CLOCKS))
         axes = drawn.add_axes((0.13, 0.19, 0.84, 0.66))
         for i, (name, row) in enumerate(times.items()):
-            place = np.arange(len(CLOCKS)) + 0.34 * (i - (len(times) - 1) / 2)
+            place = np.arange(len(CLOCKS)) + 0.21 / tall * (i - (len(times) - 1) / 2)
             marker, colour = (("X", RED), ("o", GREEN), ("s", BLUE), ("D", ORANGE))[i % 4]
-            axes.plot(np.maximum(row, 1e-3), place, marker, color=colour, markersize=11, label=name)
-            for x, y in zip(row, place, strict=True):
-                axes.annotate(seconds(x), (max(x, 1e-3), y), (11, 0), textcoords="offset points", va="center")
+            shown = np.maximum(row, FASTEST)
+            axes.plot(shown, place, marker, color=colour, markersize=11, label=name, clip_on=False, zorder=5)
+            for x, y, words in zip(shown, place, map(seconds, row), strict=True):
+                axes.annotate(words, (x, y), (11, 0), textcoords="offset points", va="center")
         slowest = max((float(np.nanmax(row, initial=1.0)) for row in times.values()), default=1.0)
-        axes.set(xscale="log", xlim=(0.01, 4 * slowest), ylim=(len(CLOCKS) - 0.45, -0.55))
+        axes.set(xscale="log", xlim=(FASTEST, 4 * slowest), ylim=(len(CLOCKS) - 0.45, -0.55))
         axes.set_xlabel("seconds (log scale)")
         axes.set_title(f"{100 * q:.0f} % were faster than", loc="right")
         plain_log(axes.xaxis)

@@ -5,7 +5,7 @@ import pytest
 
 import flashsale_lib as fs
 from flashsale_lib.canvas import round_up
-from flashsale_lib.figures import FATES, DropPicture, clock_times, clocks, fates, ledger
+from flashsale_lib.figures import FASTEST, FATES, DropPicture, clock_times, clocks, curve, fates, ledger
 from flashsale_lib.words import count, seconds, share, value
 
 
@@ -38,6 +38,28 @@ def test_the_clocks_draw_and_say_the_same(outcomes: dict[str, fs.Outcome]) -> No
         assert all(seconds(t) in repr(picture) for t in times)
         # No part takes longer than the whole, and the whole not longer than its parts together.
         assert max(times[1:3]) <= times[3] <= times[1] + times[2]
+
+
+def test_a_clock_of_no_time_at_all_stands_at_the_edge_and_says_so() -> None:
+    picture = clocks({"no queue": fs.simulate(fs.Design(queue_limit=0)), "12,000": fs.simulate(), "too": fs.simulate()})
+    (axes,) = picture.figure.axes
+    assert axes.lines[0].get_xdata()[1] == FASTEST == axes.get_xlim()[0]
+    assert "queue 0 ms" in repr(picture) and any(text.get_text() == "0 ms" for text in axes.texts)
+    heights = np.concatenate([line.get_ydata() for line in axes.lines])
+    assert np.sort(heights).reshape(4, 3) == pytest.approx(heights.reshape(3, 4).T)  # a clock's markers stand together
+
+
+def test_names_on_a_curve_stay_inside_off_the_line_and_off_each_other() -> None:
+    x = np.arange(10, 801, 10.0)
+    y = 22_000 * np.minimum(x / 80, 1) * np.where(x > 330, 0.2, 1)
+    marks = {"first": 10.0, "80 workers": 80.0, "240 workers": 240.0, "250 workers": 250.0, "800 workers": 800.0}
+    (axes,) = curve(x, y, xlabel="workers", ylabel="paid", marks=marks).figure.axes
+    assert next(text.get_text() for text in axes.texts) == "first\n2,750"
+    labels = [text.get_window_extent() for text in axes.texts]
+    assert all(axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 for box in labels)
+    line = axes.transData.transform(np.column_stack([x, y]))
+    assert not any(box.contains(*point) for box in labels for point in line)
+    assert not any(a.overlaps(b) for i, a in enumerate(labels) for b in labels[:i])
 
 
 def test_a_picture_has_the_same_bytes_every_time(outcomes: dict[str, fs.Outcome]) -> None:
