@@ -292,7 +292,7 @@ def curve(x: FloatArray, y: FloatArray, *, xlabel: str, ylabel: str, marks: Mapp
         axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1.08 * float(np.max(x))), ylim=(0, 1.25 * float(np.max(y))))
         at = {name: float(np.interp(place, x, y)) for name, place in marks.items()}
         grid = np.linspace(np.min(x), np.max(x), 300)
-        taken = boxes(axes, grid, np.interp(grid, x, y))
+        taken: list[Any] = boxes(axes, grid, np.interp(grid, x, y))
         taken += 4 * boxes(axes, list(marks.values()), list(at.values()), half=8.0)  # worse to cover than the line
         for name, place in marks.items():
             axes.plot([place], [at[name]], "o", color=INK, markersize=8, clip_on=False, zorder=5)
@@ -321,8 +321,8 @@ def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
             marker, colour = (("X", RED), ("o", GREEN), ("s", BLUE), ("D", ORANGE))[i % 4]
             shown = np.maximum(row, FASTEST)
             axes.plot(shown, place, marker, color=colour, markersize=11, label=name, clip_on=False, zorder=5)
-            for x, y, words in zip(shown, place, map(seconds, row), strict=True):
-                axes.annotate(words, (x, y), (11, 0), textcoords="offset points", va="center")
+            for x, y, time in zip(shown, place, map(seconds, row), strict=True):
+                axes.annotate(time, (x, y), (11, 0), textcoords="offset points", va="center")
         slowest = max((float(np.nanmax(row, initial=1.0)) for row in times.values()), default=1.0)
         axes.set(xscale="log", xlim=(FASTEST, 4 * slowest), ylim=(len(CLOCKS) - 0.45, -0.55))
         axes.set_xlabel("seconds (log scale)")

@@ -91,6 +91,14 @@ class Job:
         self._run()
         return self.result
 
+    def clear(self) -> None:
+        """As before the button was pressed; what still runs is cancelled and waited for."""
+        self.cancel()
+        self.wait()
+        self.result, self.picture, self.bar.value = None, None, 0.0
+        self.image.layout.display = "none"
+        self._say("not run yet: press the button.")
+
     def redraw(self) -> None:
         """Draw the picture again, in the size that now holds (see `fs.controls.presenter`)."""
         if self.result is not None:

@@ -18,7 +18,7 @@ from .controls import Values
 from .cost import cost_per_order
 from .exercises import SOLVED, Exercise
 from .jobs import Job, Progress
-from .memo import REASONS, TITLES, bound, memo, said, verdict
+from .memo import REASONS, TITLES, bound, memo, missed, said, told, verdict
 from .outcome import Outcome
 from .parameters import ParameterError
 from .player import Player
@@ -56,13 +56,16 @@ class Review(Player):
         self.committed: Design | None = None
         self.result: Any = None
         self._scored: Outcome | None = None
+        self._scores: Any = None
         self._setting_back = False
         self.card, self.days, self.state = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.references, self.paper = widgets.HTML(), widgets.HTML()
         self.commit_button = stage.button(
-            "12:00: commit this design", self.commit, "Lock it and play the five days", "lock"
+            "12:00: commit this design", self._pressed_commit, "Lock it and play the five days", "lock"
         )
-        self.again_button = stage.button("a new attempt", self.again, "Unlock, with the design as it is", "undo")
+        self.again_button = stage.button(
+            "a new attempt", self._pressed_again, "Unlock, with the design as it is", "undo"
+        )
         self.again_button.disabled = True
         self.map = Job(self._survey, self._map, label=f"Play {DESIGNS:,} random designs")
         self.odds = Job(self._odds, self._odds_picture, label="How likely is it to hold?")
@@ -91,13 +94,15 @@ class Review(Player):
         )  # fmt: skip
         presets, sliders, parts, *drop = board.children
         noon = widgets.HBox([self.commit_button, self.again_button], layout=wrap)
-        board.children = (presets, sliders, parts, self.card, noon, self.state, *drop, self.days, self.afterwards)
+        board.children = (presets, sliders, parts, self.card, noon, self.state, self.days, *drop, self.afterwards)
         return board
 
     # --- before and after 12:00 -------------------------------------------------------------------------------------------
 
     def commit(self) -> None:
         """It is 12:00: lock the design and play the five days. Pressing again changes nothing."""
+        if self.committed is not None:
+            self._tell(PAST_NOON)
         if self.committed is not None or self.error:
             return
         self.committed = self.design
@@ -106,8 +111,20 @@ class Review(Player):
         self.days.value = days_table(self.result)
         self.references.value = references_table()
         self.afterwards.layout.display = ""
+        self.odds.clear()
+        self.map.redraw()  # the designs of an earlier attempt, with the point of this one
         self._write()
         self._tell()
+
+    def _pressed_commit(self) -> None:
+        """A button that is disabled loses the focus: hand it on to its neighbour, for those without a mouse."""
+        self.commit()
+        if self.committed is not None:
+            self.again_button.focus()
+
+    def _pressed_again(self) -> None:
+        self.again()
+        self.commit_button.focus()
 
     def again(self) -> None:
         """A new attempt, from the design as it is."""
@@ -116,7 +133,7 @@ class Review(Player):
         self.map.cancel()
         self.odds.cancel()
         self.attempt += 1
-        self.committed, self.result, self.odds.result = None, None, None
+        self.committed, self.result = None, None
         self.days.value, self.afterwards.layout.display = "", "none"
         self._lock(False)
         self._tell()
@@ -157,16 +174,17 @@ class Review(Player):
         super()._show()
         if self._scored is not self.outcome:
             self._scored = self.outcome
-            self.card.value = scorecard_table(score(self.outcome, kata.TARGETS))
+            self._scores = score(self.outcome, kata.TARGETS)
+            self.card.value = scorecard_table(self._scores)
             self._tell()
 
     def _tell(self, more: str = "") -> None:
-        self.state.value = stage.status(f"{self._verdict()} {more}".strip())
+        self.state.value = stage.status(f"{self._verdict(brief=True)} {more}".strip())
 
-    def _verdict(self) -> str:
+    def _verdict(self, *, brief: bool = False) -> str:
         if self.result is not None:
-            return f"Attempt {self.attempt}, past 12:00. {verdict(self.result)}"
-        met = score(self.outcome, kata.TARGETS).met
+            return f"Attempt {self.attempt}, past 12:00. {(in_short if brief else verdict)(self.result)}"
+        met = self._scores.met
         return (
             f"Attempt {self.attempt}, before 12:00. On the drop, {met.sum()} of {len(met)} targets are met: "
             f"{count(self.outcome.paid)} of {count(self.outcome.arrived)} buyers pay."
@@ -253,7 +271,7 @@ def scorecard_table(card: Any) -> str:
     return _table(
         ["", *(TITLES[r.target] for r in lines)],
         [
-            ["on the drop", *(said(r.target, r.measured) for r in lines)],
+            ["on the drop", *(told(r.target, r.measured, r.limit, r.met) for r in lines)],
             ["allowed", *(bound(r.target, r.limit) for r in lines)],
             ["so far", *("✓ met" if r.met else "✗ missed" for r in lines)],
         ],
@@ -268,12 +286,19 @@ def days_table(result: Any) -> str:
         cells = [
             f"✓ {said(r.target, r.measured)}"
             if r.met
-            else f"✗ {said(r.target, r.measured)} ({bound(r.target, r.limit)})"
+            else f"✗ {told(r.target, r.measured, r.limit, False)} ({bound(r.target, r.limit)})"
             for r in day.itertuples()
         ]
         body.append([name, "survived" if day.met.all() else "failed", *cells])
     stories = "".join(f"<li><b>{html.escape(n)}</b>: {html.escape(s.story)}</li>" for n, s in kata.SCENARIOS.items())
     return f"{_table(['day', '', *TITLES.values()], body)}<ul>{stories}</ul>"
+
+
+def in_short(result: Any) -> str:
+    """How many days were survived, and the names of the others; what they missed stands in the table."""
+    lost = [name for name in kata.SCENARIOS if missed(result[result.scenario == name])]
+    ours = f"Survived {len(kata.SCENARIOS) - len(lost)} of {len(kata.SCENARIOS)} days."
+    return f"{ours} Failed: {', '.join(lost)}. The table says why." if lost else ours
 
 
 def references_table() -> str:

@@ -236,3 +236,45 @@ def test_every_control_has_a_name(board: Review) -> None:
         if isinstance(control, widgets.Button | widgets.ToggleButton | widgets.SelectionSlider | widgets.Textarea):
             assert control.description
     assert board.days.value.count('scope="row"') == 5 and board.days.value.count('scope="col"') == 9
+
+
+def test_what_is_missed_never_reads_as_its_limit() -> None:
+    """160 workers push the gateway to 100.48 % of its best: missed, and it must not read "100 %, allowed at most 100 %"."""
+    assert "✗ 100.5 % (at most 100 %)" in days_table(kata.judge(Design(workers=160, queue_limit=9000)))
+    for _, row in kata.draw(30, seed=3).iterrows():
+        for r in kata.judge(Design(**row.to_dict())).itertuples():
+            assert r.met or memo.told(r.target, r.measured, r.limit, False) != memo.said(r.target, r.limit)
+    assert memo.told("accept_p99", 0.30004, 0.3, False) == "300.04 ms"
+    assert memo.told("cost_per_order", 0.000502, 0.0005, False) == "0.0502 cents"
+
+
+def test_an_earlier_attempt_leaves_no_point_and_no_odds(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flashsale_lib.review.DESIGNS", 100)
+    asked = kata.odds
+    monkeypatch.setattr("flashsale_lib.review.kata.odds", lambda design, **how: asked(design, n=20, **how))
+    board.commit()
+    board.map.run_here()
+    board.odds.run_here()
+    assert "You: 4,626" in board.map.words
+    board.again()
+    board.set({"workers": 130, "max_wait": 75})
+    board.commit()
+    assert f"You: {count(board.outcome.paid)} at" in board.map.words and "4,626" not in board.map.words
+    assert board.odds.words == "not run yet: press the button." and board.odds.image.layout.display == "none"
+
+
+def test_the_verdict_is_short_and_stands_above_the_table(board: Review) -> None:
+    board.commit()
+    children = list(board.widget.children)
+    assert children.index(board.days) == children.index(board.state) + 1
+    assert "Survived 0 of 5 days. Failed: the drop, 1.5 times" in board.state.value and "750" not in board.state.value
+    board.commit()
+    assert PAST_NOON in board.state.value
+
+
+def test_the_buttons_hand_on_the_focus(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[str] = []
+    monkeypatch.setattr(widgets.Button, "focus", lambda self: got.append(self.description))
+    board.commit_button.click()
+    board.again_button.click()
+    assert got == ["a new attempt", "12:00: commit this design"]
