@@ -32,6 +32,7 @@ from .canvas import (
 )
 from .outcome import Outcome
 from .parameters import FloatArray, Numeric
+from .plotted import brief
 from .words import count, reading, seconds, share, single, waited
 
 LOG = " (log scale)"
@@ -300,7 +301,7 @@ def curve(x: FloatArray, y: FloatArray, *, xlabel: str, ylabel: str, marks: Mapp
             taken += 4 * [put(label, (place, at[name]), taken, away=9.0)]
         thousands(axes.yaxis)
     return Picture(
-        drawn, "\n".join(f"{name}: {xlabel} {count(marks[name])}, {ylabel} {count(at[name])}" for name in marks)
+        drawn, "\n".join(f"{name}: {xlabel} {brief(marks[name])}, {ylabel} {count(at[name])}" for name in marks)
     )
 
 
