@@ -119,8 +119,8 @@ def judge(design: Design) -> pd.DataFrame:
     """
     import pandas as pd
 
-    outcomes = {name: play(_one(design), scenario) for name, scenario in SCENARIOS.items()}
-    frames = [score(outcome, SCENARIOS[name].targets).assign(scenario=name) for name, outcome in outcomes.items()]
+    _check_single(design)
+    frames = [score(play(design, day), day.targets).assign(scenario=name) for name, day in SCENARIOS.items()]
     table = pd.concat(frames, ignore_index=True)
     return table[["scenario", *table.columns.drop("scenario")]]
 
@@ -191,7 +191,7 @@ def odds(
 
     if n < 1:
         raise ParameterError(f"n is {n}: must be at least 1; a few hundred give the odds to some per cent")
-    _one(design)
+    _check_single(design)
     random = np.random.default_rng(seed)
     turnout, slower = np.exp(np.array([[TURNOUT_SPREAD], [SPEED_SPREAD]]) * random.standard_normal((2, n)))
     day, chunks = SCENARIOS["the drop"], np.array_split(np.arange(n), -(-n // 50))
@@ -211,11 +211,10 @@ def odds(
     return pd.DataFrame(rows, columns=["target", "probability", "error"])
 
 
-def _one(design: Design) -> Design:
-    """The design itself, or an error that it is several."""
+def _check_single(design: Design) -> None:
+    """An error if the design is several."""
     shape = lay_out(design, None, None, None).shape
     if shape:
         raise ParameterError(
             f"this design holds arrays of shape {shape}: must be a single design; for many use survey()"
         )
-    return design

@@ -84,6 +84,17 @@ def missed(day: pd.DataFrame) -> str:
     )
 
 
+def lost(table: pd.DataFrame) -> dict[str, str]:
+    """The days of `kata.judge` that the design did not survive, and what each missed, in words."""
+    days = {name: missed(table[table.scenario == name]) for name in SCENARIOS}
+    return {name: text for name, text in days.items() if text}
+
+
+def survivals(table: pd.DataFrame) -> str:
+    """How many of the days a design survived."""
+    return f"Survived {len(SCENARIOS) - len(lost(table))} of {len(SCENARIOS)} days."
+
+
 def verdict(table: pd.DataFrame) -> str:
     """The five days of `kata.judge` in words.
 
@@ -92,9 +103,7 @@ def verdict(table: pd.DataFrame) -> str:
     Survived 4 of 5 days. Missed on a 90 s brownout: calls in flight (best = 100 %) 101 % (allowed: at most 100 %); \
 wait in the queue (95 %) 2 min 30 s (allowed: at most 2 min 00 s).
     """
-    days = {name: missed(table[table.scenario == name]) for name in SCENARIOS}
-    lost = [f"Missed on {name}: {text}." for name, text in days.items() if text]
-    return " ".join([f"Survived {len(days) - len(lost)} of {len(days)} days.", *lost])
+    return " ".join([survivals(table), *(f"Missed on {name}: {text}." for name, text in lost(table).items())])
 
 
 def setting(name: str, design: Design) -> str:
@@ -117,11 +126,12 @@ def memo(
     `drop`, `table`: the outcome of the drop and the result of `kata.judge`. `reasons`: answers to the questions of
     `REASONS`; what is missing is left as a line to fill in. `odds`: the result of `kata.odds`, where it was asked for.
     """
+    failed = lost(table)
     lines = [
         "# Design memo: checkout for the drop", "",
         "**Asked:** keep the checkout alive from 12:00 on, with nobody touching it, in front of a payment gateway that cannot "
         "be scaled.", "",
-        f"**Proposed:** a design that survives {sum(not missed(table[table.scenario == n]) for n in SCENARIOS)} of "
+        f"**Proposed:** a design that survives {len(SCENARIOS) - len(failed)} of "
         f"{len(SCENARIOS)} test days. On the planned day {count(drop.paid)} of {count(drop.arrived)} buyers pay "
         f"({share(drop.paid, drop.arrived)}).", "",
         "## What is set before 12:00", "", "| setting | value | meaning |", "|---|---|---|",
@@ -136,8 +146,7 @@ def memo(
         lines += [f"**{question}** {answer or '...'}", ""]
     lines += ["## What five days showed", "", "| day | survived | missed |", "|---|---|---|"]
     for name in SCENARIOS:
-        text = missed(table[table.scenario == name])
-        lines.append(f"| {name} | {'no' if text else 'yes'} | {text or 'nothing'} |")
+        lines.append(f"| {name} | {'no' if name in failed else 'yes'} | {failed.get(name, 'nothing')} |")
     lines += ["", "## What is not certain", ""]
     if odds is None:
         lines.append(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
@@ -14,11 +13,11 @@ import ipywidgets as widgets
 from . import kata, stage
 from .canvas import Picture
 from .charts import pareto
-from .controls import Values
+from .controls import Values, html_table
 from .cost import cost_per_order
 from .exercises import SOLVED, Exercise
 from .jobs import Job, Progress
-from .memo import REASONS, TITLES, bound, memo, missed, said, told, verdict
+from .memo import REASONS, TITLES, bound, lost, memo, said, survivals, told, verdict
 from .outcome import Outcome
 from .parameters import ParameterError
 from .player import Player
@@ -57,7 +56,6 @@ class Review(Player):
         self.result: Any = None
         self._scored: Outcome | None = None
         self._scores: Any = None
-        self._setting_back = False
         self.card, self.days, self.state = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.references, self.paper = widgets.HTML(), widgets.HTML()
         self.commit_button = stage.button(
@@ -147,18 +145,13 @@ class Review(Player):
     def _changed(self, change: Any = None) -> None:
         if self.committed is None:
             super()._changed(change)
-        elif not self._setting_back and change is not None:
-            with self._back():  # a slider moved from code: put it back
+        elif not self._quiet and change is not None:
+            self._quiet = True  # a slider moved from code: put it back
+            try:
                 change["owner"].value = change["old"]
+            finally:
+                self._quiet = False
             self._tell(PAST_NOON)
-
-    @contextmanager
-    def _back(self) -> Iterator[None]:
-        self._setting_back = True
-        try:
-            yield
-        finally:
-            self._setting_back = False
 
     def _lock(self, on: bool) -> None:
         presets = [each for each in self.widget.children[0].children if isinstance(each, widgets.Button)]
@@ -254,33 +247,22 @@ def _head(text: str) -> widgets.HTML:
     return widgets.HTML(f"<h4>{html.escape(text)}</h4>")
 
 
-def _table(head: list[str], body: list[list[str]]) -> str:
-    columns = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
-    lines = [
-        f'<tr><th scope="row">{html.escape(first)}</th>'
-        + "".join(f"<td>{html.escape(c)}</td>" for c in cells)
-        + "</tr>"
-        for first, *cells in body
-    ]
-    return f"<table><tr>{columns}</tr>{''.join(lines)}</table>"
-
-
 def scorecard_table(card: Any) -> str:
     """The live scorecard: for each target what the drop gave, what is allowed, and met or missed in words."""
     lines: list[Any] = list(card.itertuples())
-    return _table(
-        ["", *(TITLES[r.target] for r in lines)],
-        [
-            ["on the drop", *(told(r.target, r.measured, r.limit, r.met) for r in lines)],
-            ["allowed", *(bound(r.target, r.limit) for r in lines)],
-            ["so far", *("✓ met" if r.met else "✗ missed" for r in lines)],
-        ],
+    return html_table(
+        (
+            ("", *(TITLES[r.target] for r in lines)),
+            ("on the drop", *(told(r.target, r.measured, r.limit, r.met) for r in lines)),
+            ("allowed", *(bound(r.target, r.limit) for r in lines)),
+            ("so far", *("✓ met" if r.met else "✗ missed" for r in lines)),
+        )
     )
 
 
 def days_table(result: Any) -> str:
     """What each day gave, a row per day; what was missed carries its limit."""
-    body = []
+    table: list[tuple[str, ...]] = [("day", "", *TITLES.values())]
     for name in kata.SCENARIOS:
         day = result[result.scenario == name]
         cells = [
@@ -289,27 +271,25 @@ def days_table(result: Any) -> str:
             else f"✗ {told(r.target, r.measured, r.limit, False)} ({bound(r.target, r.limit)})"
             for r in day.itertuples()
         ]
-        body.append([name, "survived" if day.met.all() else "failed", *cells])
+        table.append((name, "survived" if day.met.all() else "failed", *cells))
     stories = "".join(f"<li><b>{html.escape(n)}</b>: {html.escape(s.story)}</li>" for n, s in kata.SCENARIOS.items())
-    return f"{_table(['day', '', *TITLES.values()], body)}<ul>{stories}</ul>"
+    return f"{html_table(tuple(table))}<ul>{stories}</ul>"
 
 
 def in_short(result: Any) -> str:
     """How many days were survived, and the names of the others; what they missed stands in the table."""
-    lost = [name for name in kata.SCENARIOS if missed(result[result.scenario == name])]
-    ours = f"Survived {len(kata.SCENARIOS) - len(lost)} of {len(kata.SCENARIOS)} days."
-    return f"{ours} Failed: {', '.join(lost)}. The table says why." if lost else ours
+    failed = ", ".join(lost(result))
+    return f"{survivals(result)} Failed: {failed}. The table says why." if failed else survivals(result)
 
 
 def references_table() -> str:
     """Our three designs: what they set, how many days they survive, what they sell, and why."""
-    body = []
+    table: list[tuple[str, ...]] = [("design", "days survived", "orders on the drop", "cost per order", "why")]
     for name, (design, why) in kata.REFERENCES.items():
         drop, days = kata.play(design, kata.SCENARIOS["the drop"]), kata.survived(design)
         cents = 100 * float(cost_per_order(drop))
-        body.append([name, f"{sum(days.values())} of {len(days)}", count(drop.paid), f"{cents:.2g} cents", why])
-    table = _table(["design", "days survived", "orders on the drop", "cost per order", "why"], body)
-    return f'<div class="flashsale-prose">{table}</div>'
+        table.append((name, f"{sum(days.values())} of {len(days)}", count(drop.paid), f"{cents:.2g} cents", why))
+    return f'<div class="flashsale-prose">{html_table(tuple(table))}</div>'
 
 
 def odds_picture(table: Any) -> Picture:
