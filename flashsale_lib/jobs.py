@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from . import stage
-from .canvas import Picture
+from .canvas import MimeBundle, Picture, mime_bundle
 
 Progress = Callable[[int, int], None]
 
@@ -145,6 +145,6 @@ class Job:
     def __repr__(self) -> str:
         return f"{self.label}: {self.words}"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = {**(self.widget._repr_mimebundle_(**kwargs) or {}), "text/plain": repr(self)}
-        return {**bundle, "image/png": self.picture.png()} if self.picture is not None else bundle
+    def _repr_mimebundle_(self, **kwargs: Any) -> MimeBundle:
+        png = None if self.picture is None else self.picture.png()
+        return mime_bundle(repr(self), png, **(self.widget._repr_mimebundle_(**kwargs) or {}))

@@ -16,7 +16,6 @@ from .demand import Demand
 from .drop import lay_out, simulate
 from .outcome import Outcome
 from .parameters import INF, ParameterError
-from .plotted import front as undominated
 from .scenario import Buyers, Design, PaymentGateway
 from .scorecard import Targets, all_met, measures, score
 from .sweeps import sample, sweep
@@ -166,12 +165,6 @@ def survey(
         progress=progress,
         executor=executor,
     )
-
-
-def front(table: pd.DataFrame) -> Any:
-    """Of the designs of a survey that meet all targets, those that no other beats in orders and in cost per order."""
-    cost = np.where(table.all_met, table.cost_per_order, np.nan)
-    return undominated(cost, table.paid.to_numpy())
 
 
 def odds(

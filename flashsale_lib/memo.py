@@ -109,13 +109,19 @@ wait in the queue (95 %) 2 min 30 s (allowed: at most 2 min 00 s).
 def setting(name: str, design: Design) -> str:
     """One choice of a design in words.
 
-    >>> setting("workers", Design()), setting("max_wait", Design())
-    ('150 calls', 'no limit')
+    >>> setting("workers", Design()), setting("max_wait", Design()), setting("attempts", Design(attempts=1))
+    ('150 calls', 'no limit', '1 call')
+    >>> setting("admit_burst", Design())
+    'not used: the rate has no limit'
     """
     row = parameter("design", name)
     number = float(getattr(design, name))
-    text = value(row, number)
-    return text if math.isinf(number) or not row.unit else f"{text} {row.unit}"
+    if name == "admit_burst" and math.isinf(float(design.admit_rate)):
+        return "not used: the rate has no limit"
+    if math.isinf(number) or not row.unit:
+        return value(row, number)
+    unit = row.unit.removesuffix("s") if number == 1 and len(row.unit) > 1 else row.unit
+    return f"{value(row, number)} {unit}"
 
 
 def memo(

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from .canvas import BLUE, GREEN, GREY, INK, PRESENTER, STYLE, Picture, new, presenting
+from .canvas import BLUE, GREEN, GREY, INK, PRESENTER, STYLE, MimeBundle, Picture, mime_bundle, new, presenting
 from .parameters import FloatArray, ParameterError
 from .stage import dress, status
 from .written import apart, gap, limits, number, one, points, readout
@@ -105,8 +105,8 @@ class Prediction(Generic[T]):
     def __repr__(self) -> str:
         return f"Prediction: {self.question}"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return {**(self.widget._repr_mimebundle_(**kwargs) or {}), "text/plain": repr(self)}
+    def _repr_mimebundle_(self, **kwargs: Any) -> MimeBundle:
+        return mime_bundle(repr(self), None, **(self.widget._repr_mimebundle_(**kwargs) or {}))
 
 
 class Guess(Prediction[float]):

@@ -6,6 +6,7 @@ import base64
 import html
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import ipywidgets as widgets
@@ -282,6 +283,7 @@ def in_short(result: Any) -> str:
     return f"{survivals(result)} Failed: {failed}. The table says why." if failed else survivals(result)
 
 
+@cache
 def references_table() -> str:
     """Our three designs: what they set, how many days they survive, what they sell, and why."""
     table: list[tuple[str, ...]] = [("design", "days survived", "orders on the drop", "cost per order", "why")]

@@ -13,7 +13,7 @@ def test_nothing_runs_before_the_button_is_pressed() -> None:
     job = Job(lambda progress: started.set(), label="Sweep")
     assert repr(job) == "Sweep: not run yet: press the button."
     assert not started.is_set() and job.result is None and job.stop.disabled and not job.button.disabled
-    bundle = job._repr_mimebundle_()
+    bundle, _ = job._repr_mimebundle_()
     assert bundle["text/plain"] == repr(job) and "image/png" not in bundle
 
 
@@ -39,6 +39,8 @@ def test_a_sweep_behind_a_button_gives_the_table_that_a_sweep_gives() -> None:
     assert seen == [(i, 4) for i in range(1, 5)] and job.bar.value == 1.0
     assert "best: workers 160" in repr(job) and "best: workers 160" in job.line.value
     assert bytes(job.image.value).startswith(b"\x89PNG") and job.image.layout.display == ""
+    bundle, metadata = job._repr_mimebundle_()
+    assert bundle["image/png"] == job.image.value and metadata["image/png"]["alt"] == repr(job)
     assert job.stop.disabled and not job.button.disabled and not job.running
 
 

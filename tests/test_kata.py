@@ -136,16 +136,6 @@ def test_a_survey_is_the_scorecard_of_each_design(
                 assert row.met == (row.measured >= row.limit if row.target in AT_LEAST else row.measured <= row.limit)
 
 
-def test_the_front_is_what_no_passing_design_beats(surveys: dict[str, pd.DataFrame]) -> None:
-    table = surveys["the drop"]
-    on = kata.front(table)
-    good = table[table.all_met]
-    assert on.any() and table.all_met[on].all()
-    for row in table[on].itertuples():
-        assert not ((good.paid >= row.paid) & (good.cost_per_order < row.cost_per_order)).any()
-        assert not ((good.paid > row.paid) & (good.cost_per_order <= row.cost_per_order)).any()
-
-
 def test_a_survey_can_be_cancelled(random_designs: pd.DataFrame) -> None:
     seen = []
 

@@ -174,7 +174,7 @@ def test_a_log_slider_locks_what_it_shows() -> None:
 @pytest.mark.parametrize("index", range(4))
 def test_every_prediction_has_a_stable_text_a_widget_and_labelled_inputs(index: int) -> None:
     p = every()[index]
-    bundle = p._repr_mimebundle_()
+    bundle, _ = p._repr_mimebundle_()
     assert bundle["text/plain"] == f"Prediction: {p.question}" and "application/vnd.jupyter.widget-view+json" in bundle
     assert p.question in p.widget.children[0].value
     assert p._button.description.startswith("Lock my ")
