@@ -1,8 +1,8 @@
 """Flash Sale: a small vectorised queueing library for keeping a checkout alive during a drop.
 
-Two floors. Numbers: `simulate` and what it needs, stations in steady state, fluid queues; only numpy at import.
-Presentation: `figures`, `charts`, `panels` and `diagram` (pictures), `controls`, `player`, `jobs` and `exercises`
-(widgets), which bring matplotlib and ipywidgets with them. What a first simulation does not need is imported later.
+Folders, each of which imports from those before it only: `formulas` (stations in steady state), `model` (the drop as a
+fluid), `decisions` (cost, targets, sweeps, the kata), `discrete_event` (the drop buyer by buyer), `pictures`, `classroom`
+(widgets). What a first simulation does not need is imported later: only numpy comes at import.
 
 >>> import flashsale_lib as fs
 >>> outcome = fs.simulate(fs.Design(workers=[40, 160, 480]), record=False)
@@ -13,51 +13,46 @@ array([17086., 22492.,  4957.])
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .demand import Demand
-from .drop import simulate
-from .outcome import Outcome
+from .formulas.usl import UslFitWarning, fit_usl, usl_peak, usl_response_time, usl_throughput
+from .model.demand import Demand
+from .model.drop import simulate
+from .model.outcome import Outcome
+from .model.scenario import Buyers, Design, PaymentGateway
 from .parameters import ParameterError, UnknownParameterError, parameter, parameters
-from .scenario import Buyers, Design, PaymentGateway
-from .usl import UslFitWarning, fit_usl, usl_peak, usl_response_time, usl_throughput
 
 if TYPE_CHECKING:
-    from . import charts, controls, diagram, exercises, figures, jobs, kata, panels, player, review, words
-    from .abandonment import erlang_a
-    from .cost import Prices, bill, cost_per_order
-    from .erlang import erlang_b, erlang_c, mmc, mmck
-    from .fluid import drain_time, fifo_wait, fluid_many_server, fluid_queue, peak_backlog
-    from .retries import retry_amplification
-    from .scorecard import Targets, score
-    from .staffing import halfin_whitt, servers_for, square_root_staffing
-    from .sweeps import grid, sample, sweep
-    from .twins import twin
+    from .classroom import controls, exercises, jobs, player, review
+    from .decisions import kata
+    from .decisions.cost import Prices, bill, cost_per_order
+    from .decisions.scorecard import Targets, score
+    from .decisions.sweeps import grid, sample, sweep
+    from .discrete_event.twins import twin
+    from .formulas.abandonment import erlang_a
+    from .formulas.erlang import erlang_b, erlang_c, mmc, mmck
+    from .formulas.retries import retry_amplification
+    from .formulas.staffing import halfin_whitt, servers_for, square_root_staffing
+    from .model.fluid import drain_time, fifo_wait, fluid_many_server, fluid_queue, peak_backlog
+    from .pictures import charts, diagram, figures, panels, words
 
 __version__ = "0.1.0"
 
-_MODULES = (
-    "charts",
-    "controls",
-    "diagram",
-    "exercises",
-    "figures",
-    "jobs",
-    "kata",
-    "panels",
-    "player",
-    "review",
-    "words",
-)
-_LATER = {
-    "erlang": ("erlang_b", "erlang_c", "mmc", "mmck"),
-    "abandonment": ("erlang_a",),
-    "retries": ("retry_amplification",),
-    "cost": ("Prices", "bill", "cost_per_order"),
-    "scorecard": ("Targets", "score"),
-    "sweeps": ("grid", "sample", "sweep"),
-    "fluid": ("drain_time", "fifo_wait", "fluid_many_server", "fluid_queue", "peak_backlog"),
-    "twins": ("twin",),
-    "staffing": ("halfin_whitt", "servers_for", "square_root_staffing"),
+_MODULES = {
+    "classroom": ("controls", "exercises", "jobs", "player", "review"),
+    "decisions": ("kata",),
+    "pictures": ("charts", "diagram", "figures", "panels", "words"),
 }
+_LATER = {
+    "decisions.cost": ("Prices", "bill", "cost_per_order"),
+    "decisions.scorecard": ("Targets", "score"),
+    "decisions.sweeps": ("grid", "sample", "sweep"),
+    "discrete_event.twins": ("twin",),
+    "formulas.abandonment": ("erlang_a",),
+    "formulas.erlang": ("erlang_b", "erlang_c", "mmc", "mmck"),
+    "formulas.retries": ("retry_amplification",),
+    "formulas.staffing": ("halfin_whitt", "servers_for", "square_root_staffing"),
+    "model.fluid": ("drain_time", "fifo_wait", "fluid_many_server", "fluid_queue", "peak_backlog"),
+}
+_FOLDER = {name: folder for folder, names in _MODULES.items() for name in names}
 _HOME = {name: module for module, names in _LATER.items() for name in names}
 
 __all__ = [
@@ -114,8 +109,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
+    if name in _FOLDER:
+        return import_module(f"{__name__}.{_FOLDER[name]}.{name}")
     if name in _HOME:
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         globals()[name] = value

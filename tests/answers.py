@@ -1,6 +1,6 @@
 """The exercises of the series in plain text: right answers, known wrong ones, and the feedback meant for each.
 
-`python tests/answers.py` writes flashsale_lib/exercises.json, where each verdict is locked away with its answer.
+`python tests/answers.py` writes flashsale_lib/classroom/exercises.json, where each verdict is locked away with its answer.
 
 A number: `step` rounds it, and `slack` steps to either side are accepted as well. Known wrong numbers get their feedback
 within 3 per cent (never beyond 6). Slips with units (per cent, minutes, thousands) are found without being listed.
@@ -11,9 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flashsale_lib.keys import seal
+from flashsale_lib.classroom.keys import seal
 
-BANK = Path(__file__).resolve().parent.parent / "flashsale_lib" / "exercises.json"
+BANK = Path(__file__).resolve().parent.parent / "flashsale_lib" / "classroom" / "exercises.json"
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "average load": {

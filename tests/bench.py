@@ -97,7 +97,7 @@ def rows_of(design):
 
 def sweep():
     import flashsale_lib as fs
-    from flashsale_lib import engine, step
+    from flashsale_lib.model import engine, step
 
     design, demand = designs(), fs.Demand.drop()
     arrivals, dt = demand.arrivals(0.25)

@@ -15,8 +15,8 @@ from scipy import special
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from flashsale_lib.abandonment import erlang_a
-from flashsale_lib.erlang import erlang_c
+from flashsale_lib.formulas.abandonment import erlang_a
+from flashsale_lib.formulas.erlang import erlang_c
 
 PAIRS, BAR, ERROR = 1_000_000, 0.2, 1e-12
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 import flashsale_lib as fs
-from flashsale_lib.twins import twin
+from flashsale_lib.discrete_event.twins import twin
 
 try:
     import ciw

@@ -204,12 +204,18 @@ def text(node):
     return ast.unparse(node).split("\n")[0].strip().rstrip(":")
 
 
+def find(module, root):
+    """The file of a module: no two have the same name."""
+    (path,) = (root / "flashsale_lib").rglob(f"{module}.py")
+    return path
+
+
 def sample(module, most, seed, root=ROOT):
     """How many mutants there are, and up to `most` of them: always the same ones for one seed and one text.
 
     Each is (line, before, after, spoiled source).
     """
-    tree = ast.parse((root / "flashsale_lib" / f"{module}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(find(module, root).read_text(encoding="utf-8"))
     every = [(i, way) for i, (node, _) in enumerate(sites(tree)) for way in range(len(list(changes(node))))]
     return len(every), [
         spoil(tree, i, way) for i, way in random.Random(f"{seed} {module}").sample(every, min(most, len(every)))
@@ -331,9 +337,9 @@ class Worker:
 
     def run(self, module, source, limit):
         """What pytest says with `source` as the module: 0 (nothing noticed), 1 and more, or "late"."""
-        path = self.folder / "flashsale_lib" / f"{module}.py"
+        path = find(module, self.folder)
         kept, when = path.read_text(encoding="utf-8"), path.stat()
-        files = [f"flashsale_lib/{module}.py", *(f"tests/{name}.py" for name in TESTS[module].split())]
+        files = [path.relative_to(self.folder), *(f"tests/{name}.py" for name in TESTS[module].split())]
         try:
             if source is not None:
                 path.write_text(source, encoding="utf-8")

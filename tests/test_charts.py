@@ -14,9 +14,9 @@ from matplotlib.text import Text
 from PIL import Image
 
 import flashsale_lib as fs
-from flashsale_lib import canvas, charts, plotted
-from flashsale_lib.figures import FATES, fates
-from flashsale_lib.words import count, seconds
+from flashsale_lib.pictures import canvas, charts, plotted
+from flashsale_lib.pictures.figures import FATES, fates
+from flashsale_lib.pictures.words import count, seconds
 
 CALLS = np.array([1.0, 20, 60, 120, 200, 320, 480])
 

@@ -9,12 +9,21 @@ import numpy as np
 import pytest
 
 import flashsale_lib as fs
-from flashsale_lib.controls import PRESETS, Explorer, choices, drop_explorer, html_table, knob, presenter, slider
-from flashsale_lib.figures import DropPicture
-from flashsale_lib.outcome import SERIES
+from flashsale_lib.classroom.controls import (
+    PRESETS,
+    Explorer,
+    choices,
+    drop_explorer,
+    html_table,
+    knob,
+    presenter,
+    slider,
+)
+from flashsale_lib.model.outcome import SERIES
 from flashsale_lib.parameters import TABLE, Parameter, parameter
 from flashsale_lib.parameters import check as parameter_check
-from flashsale_lib.words import count, reading
+from flashsale_lib.pictures.figures import DropPicture
+from flashsale_lib.pictures.words import count, reading
 
 
 @pytest.fixture(scope="module")

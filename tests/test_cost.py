@@ -10,7 +10,7 @@ import pytest
 from helpers import STEADFAST, changed, steady
 
 import flashsale_lib as fs
-from flashsale_lib import cost
+from flashsale_lib.decisions import cost
 from flashsale_lib.parameters import parameters
 
 INF = math.inf

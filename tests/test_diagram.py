@@ -21,15 +21,15 @@ from matplotlib.patches import FancyBboxPatch, Polygon
 from matplotlib.text import Text
 
 import flashsale_lib as fs
-from flashsale_lib import diagram as diagrams
-from flashsale_lib import player as players
-from flashsale_lib.controls import PRESETS
-from flashsale_lib.diagram import SWITCHES, Diagram, can_switch, clock, rate, short, still, switched, thickness
-from flashsale_lib.moments import NOTHING, Moments
-from flashsale_lib.outcome import PLACES
-from flashsale_lib.player import Player
-from flashsale_lib.shapes import Arrow, Box, Hatch, Line, Words, draw, meter, to_svg
-from flashsale_lib.words import count, seconds
+from flashsale_lib.classroom import player as players
+from flashsale_lib.classroom.controls import PRESETS
+from flashsale_lib.classroom.player import Player
+from flashsale_lib.model.outcome import PLACES
+from flashsale_lib.pictures import diagram as diagrams
+from flashsale_lib.pictures.diagram import SWITCHES, Diagram, can_switch, clock, rate, short, still, switched, thickness
+from flashsale_lib.pictures.moments import NOTHING, Moments
+from flashsale_lib.pictures.shapes import Arrow, Box, Hatch, Line, Words, draw, meter, to_svg
+from flashsale_lib.pictures.words import count, seconds
 
 INF = math.inf
 SVG = "{http://www.w3.org/2000/svg}"

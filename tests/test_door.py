@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import gamma, poisson
 
 import flashsale_lib as fs
-from flashsale_lib import door
-from flashsale_lib.pieces import HIGHEST_LOAD, LOAD_BINS
+from flashsale_lib.model import door
+from flashsale_lib.model.pieces import HIGHEST_LOAD, LOAD_BINS
 
 STABLE = dict(derandomize=True, deadline=None, database=None, max_examples=150)
 INF = math.inf

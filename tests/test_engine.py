@@ -12,9 +12,9 @@ import pytest
 from helpers import TOTALS, steady
 
 import flashsale_lib as fs
-from flashsale_lib import compiler, drop, engine, pieces, policies, step
-from flashsale_lib.compiler import compile_functions
-from flashsale_lib.step import run_many as plain_step
+from flashsale_lib.model import compiler, drop, engine, pieces, policies, step
+from flashsale_lib.model.compiler import compile_functions
+from flashsale_lib.model.step import run_many as plain_step
 
 DEMAND = steady(120, 60)  # short: the plain step takes a second for an hour
 

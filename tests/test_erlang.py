@@ -13,11 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flashsale_lib import erlang_kernels as kernels
-from flashsale_lib.abandonment import erlang_a
-from flashsale_lib.erlang import Station, erlang_b, erlang_c, mmc, mmck
+from flashsale_lib.formulas import erlang_kernels as kernels
+from flashsale_lib.formulas.abandonment import erlang_a
+from flashsale_lib.formulas.erlang import Station, erlang_b, erlang_c, mmc, mmck
+from flashsale_lib.formulas.staffing import halfin_whitt, servers_for, square_root_staffing
 from flashsale_lib.parameters import ParameterError
-from flashsale_lib.staffing import halfin_whitt, servers_for, square_root_staffing
 
 INF = math.inf
 ROOT = Path(__file__).resolve().parent.parent
@@ -497,7 +497,7 @@ def test_no_compiler_is_needed():
     """Blocked from importing numba (as in a browser), the same code gives the same numbers: it never asks for it."""
     code = (
         "import sys; sys.modules['numba'] = None\n"
-        "import numpy as np; from flashsale_lib.erlang import erlang_c\n"
+        "import numpy as np; from flashsale_lib.formulas.erlang import erlang_c\n"
         "print(erlang_c(132, np.full(100_000, 123.0))[-1], 'matplotlib' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

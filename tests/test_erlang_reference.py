@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flashsale_lib.abandonment import erlang_a
-from flashsale_lib.erlang import erlang_b, erlang_c, mmc, mmck
-from flashsale_lib.staffing import halfin_whitt, servers_for
+from flashsale_lib.formulas.abandonment import erlang_a
+from flashsale_lib.formulas.erlang import erlang_b, erlang_c, mmc, mmck
+from flashsale_lib.formulas.staffing import halfin_whitt, servers_for
 
 TABLES = Path(__file__).parent / "reference"
 

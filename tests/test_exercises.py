@@ -16,9 +16,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from flashsale_lib import ParameterError, UnknownParameterError, canvas, exercises, keys
-from flashsale_lib.exercises import Choice, Exercise, Guess, Sketch, exercise, pool, progress
-from flashsale_lib.keys import seal
+from flashsale_lib import ParameterError, UnknownParameterError
+from flashsale_lib.classroom import exercises, keys
+from flashsale_lib.classroom.exercises import Choice, Exercise, Guess, Sketch, exercise, pool, progress
+from flashsale_lib.classroom.keys import seal
+from flashsale_lib.pictures import canvas
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -197,7 +199,7 @@ def test_several_numbers() -> None:
 
 
 def test_the_bank_tells_neither_answer_nor_feedback() -> None:
-    bank = (ROOT / "flashsale_lib" / "exercises.json").read_text(encoding="utf-8")
+    bank = (ROOT / "flashsale_lib" / "classroom" / "exercises.json").read_text(encoding="utf-8")
     for name, entry in json.loads(bank).items():
         plain = answers.ANSWERS[name]
         assert set(entry) in ({"step", "slack", "size", "verdicts"}, {"options", "verdicts"}), name

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import flashsale_lib as fs
-from flashsale_lib.controls import Explorer
-from flashsale_lib.outcome import SERIES, Outcome
-from flashsale_lib.player import Player
+from flashsale_lib.classroom.controls import Explorer
+from flashsale_lib.classroom.player import Player
+from flashsale_lib.model.outcome import SERIES, Outcome
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("[0-9]*.ipynb"))
 RANDOM = 200

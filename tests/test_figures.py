@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import flashsale_lib as fs
-from flashsale_lib.canvas import round_up
-from flashsale_lib.figures import FASTEST, FATES, DropPicture, clock_times, clocks, curve, fates, ledger
-from flashsale_lib.words import count, seconds, share, value
+from flashsale_lib.pictures.canvas import round_up
+from flashsale_lib.pictures.figures import FASTEST, FATES, DropPicture, clock_times, clocks, curve, fates, ledger
+from flashsale_lib.pictures.words import count, seconds, share, value
 
 
 @pytest.fixture(scope="module")

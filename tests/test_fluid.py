@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from flashsale_lib.fluid import (
+from flashsale_lib.model.fluid import (
     FluidManyServer,
     drain_time,
     fifo_wait,

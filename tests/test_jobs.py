@@ -5,7 +5,7 @@ import threading
 import pytest
 
 import flashsale_lib as fs
-from flashsale_lib.jobs import Cancelled, Job
+from flashsale_lib.classroom.jobs import Cancelled, Job
 
 
 def test_nothing_runs_before_the_button_is_pressed() -> None:

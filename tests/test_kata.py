@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flashsale_lib import Design, ParameterError, kata, twin
-from flashsale_lib.jobs import Cancelled
-from flashsale_lib.scorecard import AT_LEAST, all_met
+from flashsale_lib import Design, ParameterError, twin
+from flashsale_lib.classroom.jobs import Cancelled
+from flashsale_lib.decisions import kata
+from flashsale_lib.decisions.scorecard import AT_LEAST, all_met
 
 DROP, BROWNOUT = kata.SCENARIOS["the drop"], "a 90 s brownout"
 

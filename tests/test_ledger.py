@@ -10,9 +10,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import flashsale_lib as fs
-from flashsale_lib import step
-from flashsale_lib.outcome import PLACES as PLACE_ROWS
-from flashsale_lib.outcome import SERIES
+from flashsale_lib.model import step
+from flashsale_lib.model.outcome import PLACES as PLACE_ROWS
+from flashsale_lib.model.outcome import SERIES
 from flashsale_lib.parameters import parameters
 
 # Derandomized: the same examples in every run, so a failure is a change of the code and never luck.

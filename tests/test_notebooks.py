@@ -8,7 +8,7 @@ from typing import Any
 import answers
 import pytest
 
-from flashsale_lib import exercises
+from flashsale_lib.classroom import exercises
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))

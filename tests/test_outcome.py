@@ -9,7 +9,7 @@ import pytest
 from helpers import PLACES, PLAIN, STEADFAST, changed, steady
 
 import flashsale_lib as fs
-from flashsale_lib.outcome import FLOWS, LEVELS, SERIES
+from flashsale_lib.model.outcome import FLOWS, LEVELS, SERIES
 
 INF = math.inf
 RUNS = {

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import flashsale_lib as fs
-from flashsale_lib import canvas, shown
-from flashsale_lib.canvas import LOOKS, round_up
-from flashsale_lib.panels import Panel, Panels, Shown, picture
+from flashsale_lib.pictures import canvas, shown
+from flashsale_lib.pictures.canvas import LOOKS, round_up
+from flashsale_lib.pictures.panels import Panel, Panels, Shown, picture
 
 TIME = np.linspace(0, 900, 3601)
 PANELS = [

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import flashsale_lib as fs
+from flashsale_lib.model.scenario import Brownout
 from flashsale_lib.parameters import TABLE, parameter, parameters
-from flashsale_lib.scenario import Brownout
 
 KINDS = {"buyers": fs.Buyers, "gateway": fs.PaymentGateway, "design": fs.Design}
 ROWS = [row for row in TABLE if row.owner in KINDS]

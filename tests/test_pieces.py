@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from flashsale_lib import pieces
-from flashsale_lib.pieces import (
+from flashsale_lib.model import pieces
+from flashsale_lib.model.pieces import (
     HIGHEST_LOAD,
     LEAST_HEALTH,
     LOAD_BINS,

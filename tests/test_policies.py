@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 import flashsale_lib as fs
-from flashsale_lib import step
-from flashsale_lib.outcome import PLACES as PLACE_ROWS
-from flashsale_lib.policies import CLOSED, OPEN, RETRY_RESERVE, TRYING
+from flashsale_lib.model import step
+from flashsale_lib.model.outcome import PLACES as PLACE_ROWS
+from flashsale_lib.model.policies import CLOSED, OPEN, RETRY_RESERVE, TRYING
 
 INF = math.inf
 MORE = [*TOTALS, "requests", "retries", "refused_calls", "timed_out_calls", "double_charges", "orphan_charges"]

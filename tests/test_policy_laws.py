@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flashsale_lib.pieces import relax
-from flashsale_lib.policies import (
+from flashsale_lib.model.pieces import relax
+from flashsale_lib.model.policies import (
     BREAKER_CALLS,
     CLOSED,
     FAILING,

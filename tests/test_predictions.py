@@ -14,10 +14,12 @@ import pytest
 from PIL import Image
 from test_notebooks import NOTEBOOKS, outputs
 
-from flashsale_lib import ParameterError, canvas, exercises, stage, written
-from flashsale_lib.canvas import BLUE, GREEN
-from flashsale_lib.exercises import Choice, Guess, Sketch
-from flashsale_lib.written import gap, number, read, read_list
+from flashsale_lib import ParameterError
+from flashsale_lib.classroom import exercises, stage
+from flashsale_lib.classroom.exercises import Choice, Guess, Sketch
+from flashsale_lib.pictures import canvas, written
+from flashsale_lib.pictures.canvas import BLUE, GREEN
+from flashsale_lib.pictures.written import gap, number, read, read_list
 
 OPTIONS = ["shorter", "longer", "the same"]
 PLACES = [0, 100, 200, 300, 400]

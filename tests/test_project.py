@@ -21,12 +21,13 @@ from packaging.utils import canonicalize_name
 ROOT = check.ROOT
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LICENCE = "Code is under the MIT licence; text and figures are under CC BY 4.0."
-PRESENTATION = {
-    "artists", "canvas", "charts", "controls", "diagram", "events", "exercises", "figures", "jobs", "memo", "panels",
-    "player", "predictions", "review", "shapes", "stage", "twins", "words",
-}  # fmt: skip
-"""The upper floor. Every other module is on the numbers floor and may not import from here."""
-MODULES = {path.stem: path for path in sorted((ROOT / "flashsale_lib").glob("*.py"))}
+FOLDERS = ("flashsale_lib", "formulas", "model", "decisions", "discrete_event", "pictures", "classroom")
+"""Of the library, from the ground up: a module imports from its own folder and from those before it."""
+MODULES = {path.stem: path for path in sorted((ROOT / "flashsale_lib").rglob("*.py")) if path.stem != "__init__"}
+PURE = {"moments", "plotted", "shown", "keys", "written"}
+"""In the upper three folders, but numbers only: what a picture is made of before it is one, and how answers are read."""
+PRESENTATION = {name for name, path in MODULES.items() if path.parent.name in FOLDERS[4:]} - PURE
+"""What may bring matplotlib, ipywidgets or SimPy. All others are the numbers floor: covered by tests to the last branch."""
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -105,34 +106,55 @@ def test_the_environment_ships_its_jupyter_settings() -> None:
 
 def imports(path: Path) -> set[str]:
     """Every module that the file imports, anywhere in it, by its full name."""
+    package = path.relative_to(ROOT).parent.parts
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            parts = ["flashsale_lib"] * bool(node.level) + [node.module] * bool(node.module)
-            found |= {".".join([*parts, alias.name]) for alias in node.names}
+            start = package[: len(package) + 1 - node.level] if node.level else ()
+            found |= {".".join([*start, *filter(None, [node.module]), alias.name]) for alias in node.names}
     return found
 
 
 def own_imports(path: Path) -> set[str]:
     """Modules of this library that the file imports."""
-    own = {name.split(".")[1] for name in imports(path) if name.startswith("flashsale_lib.")}
-    assert own <= set(MODULES), f"{path.name} imports {own - set(MODULES)} from the package; name the module instead"
+    own = set()
+    for name in imports(path):
+        first, *rest = name.split(".")
+        if first == "flashsale_lib":
+            module = next((part for part in rest if part in MODULES and part not in FOLDERS), None)
+            assert module, f"{path.name} imports {name}: name the module instead of the package"
+            own.add(module)
     return own
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_folder_imports_only_from_those_below(name: str) -> None:
+    mine = FOLDERS.index(MODULES[name].parent.name)
+    above = {each for each in own_imports(MODULES[name]) if FOLDERS.index(MODULES[each].parent.name) > mine}
+    assert not above, f"{name} is in {FOLDERS[mine]}, below these"
 
 
 @pytest.mark.parametrize("name", sorted(set(MODULES) - PRESENTATION))
 def test_numbers_never_import_presentation(name: str) -> None:
-    if name != "__init__":
-        assert not own_imports(MODULES[name]) & PRESENTATION, "one floor up; or list this module as PRESENTATION here"
+    assert not own_imports(MODULES[name]) & PRESENTATION, "this module is on the numbers floor"
     packages = {each.partition(".")[0] for each in imports(MODULES[name])}
     assert not packages & {"matplotlib", "ipywidgets", "IPython", "simpy"}
 
 
 def test_no_module_imports_in_a_circle() -> None:
-    graph = {name: own_imports(path) for name, path in MODULES.items() if name != "__init__"}
+    graph = {name: own_imports(path) for name, path in MODULES.items()}
     TopologicalSorter(graph).prepare()  # raises CycleError, naming the circle
+
+
+def test_module_names_are_unique_and_every_folder_says_what_it_is_for() -> None:
+    folders = [path for path in (ROOT / "flashsale_lib").iterdir() if (path / "__init__.py").exists()]
+    assert {path.name for path in folders} == set(FOLDERS[1:])
+    for folder in folders:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    files = [path for path in (ROOT / "flashsale_lib").rglob("*.py") if path.stem != "__init__"]
+    assert len(files) == len(MODULES)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -146,11 +168,14 @@ def test_importing_the_library_loads_no_heavy_package() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []
 
 
-def test_the_library_readme_lists_every_module_on_its_floor() -> None:
-    table = read("flashsale_lib/README.md").partition("| floor | module |")[2].partition("\n\n")[0]
-    numbers, presentation = (set(re.findall(r"`(\w+)`", part)) for part in table.split("| presentation |"))
-    assert presentation & set(MODULES) == PRESENTATION
-    assert (numbers & set(MODULES)) == set(MODULES) - PRESENTATION - {"__init__"}
+def test_the_library_readme_lists_every_module_in_its_folder() -> None:
+    table = read("flashsale_lib/README.md").partition("| folder | module |")[2].partition("\n\n")[0]
+    listed: dict[str, set[str]] = {}
+    folder = FOLDERS[0]
+    for _, first, modules, _ in (line.split("|", 3) for line in table.splitlines() if "`" in line):
+        folder = next(iter(re.findall(r"`(\w+)/?`", first)), folder)
+        listed.setdefault(folder, set()).update(re.findall(r"`(\w+)`", modules))
+    assert listed == {each: {n for n, p in MODULES.items() if p.parent.name == each} for each in FOLDERS}
 
 
 # --- notebooks --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flashsale_lib import ParameterError
-from flashsale_lib.quantiles import from_bins, of_calls, of_distribution, shaped, share
+from flashsale_lib.model.quantiles import from_bins, of_calls, of_distribution, shaped, share
 
 STABLE = dict(derandomize=True, deadline=None, database=None, max_examples=200)
 Q = np.array([0.0, 0.1, 0.5, 0.9, 0.99])

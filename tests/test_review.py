@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from helpers import PLACES
 
-from flashsale_lib import Design, ParameterError, kata, memo, score
-from flashsale_lib.review import (
+from flashsale_lib import Design, ParameterError, score
+from flashsale_lib.classroom import memo
+from flashsale_lib.classroom.review import (
     PAST_NOON,
     STARTS,
     DesignExercise,
@@ -23,7 +24,8 @@ from flashsale_lib.review import (
     odds_picture,
     scorecard_table,
 )
-from flashsale_lib.words import count
+from flashsale_lib.decisions import kata
+from flashsale_lib.pictures.words import count
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_a_new_attempt_unlocks_and_counts(board: Review) -> None:
 
 
 def test_a_design_that_cannot_be_played_is_not_committed(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flashsale_lib.player.simulate", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("flashsale_lib.classroom.player.simulate", lambda *_, **__: 1 / 0)
     board.sliders["workers"].value = 50.0
     assert "do not work" in repr(board)
     board.commit()
@@ -166,7 +168,7 @@ def test_the_memo_says_what_was_chosen_and_measured(board: Review) -> None:
 
 def test_the_odds_reach_the_memo(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = kata.odds
-    monkeypatch.setattr("flashsale_lib.review.kata.odds", lambda design, **how: asked(design, n=50, **how))
+    monkeypatch.setattr("flashsale_lib.classroom.review.kata.odds", lambda design, **how: asked(design, n=50, **how))
     board.set({"workers": 150, "queue_limit": 12_000})
     board.commit()
     assert "not asked yet" in board.memo
@@ -180,7 +182,7 @@ def test_the_odds_reach_the_memo(board: Review, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_map_has_the_learners_point(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flashsale_lib.review.DESIGNS", 300)
+    monkeypatch.setattr("flashsale_lib.classroom.review.DESIGNS", 300)
     board.set({"workers": 130, "max_wait": 75})
     board.commit()
     table = board.map.run_here()
@@ -249,9 +251,9 @@ def test_what_is_missed_never_reads_as_its_limit() -> None:
 
 
 def test_an_earlier_attempt_leaves_no_point_and_no_odds(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flashsale_lib.review.DESIGNS", 100)
+    monkeypatch.setattr("flashsale_lib.classroom.review.DESIGNS", 100)
     asked = kata.odds
-    monkeypatch.setattr("flashsale_lib.review.kata.odds", lambda design, **how: asked(design, n=20, **how))
+    monkeypatch.setattr("flashsale_lib.classroom.review.kata.odds", lambda design, **how: asked(design, n=20, **how))
     board.commit()
     board.map.run_here()
     board.odds.run_here()

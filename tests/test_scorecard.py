@@ -8,7 +8,7 @@ import pytest
 from helpers import changed, steady
 
 import flashsale_lib as fs
-from flashsale_lib import scorecard
+from flashsale_lib.decisions import scorecard
 from flashsale_lib.parameters import parameters
 
 INF = math.inf

@@ -21,7 +21,7 @@ import pytest
 from helpers import PLACES, steady
 
 import flashsale_lib as fs
-from flashsale_lib import scorecard, sweeps
+from flashsale_lib.decisions import scorecard, sweeps
 
 INF = math.inf
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has only SIGTERM, which kills there
@@ -510,7 +510,7 @@ import sys
 from pathlib import Path
 import pandas as pd
 import flashsale_lib as fs
-from flashsale_lib import sweeps
+from flashsale_lib.decisions import sweeps
 demand = fs.Demand.drop(surge=int("300"))
 gateway = fs.PaymentGateway(coherency=float("3e-5")).brownout(10, 20, 0.5)
 world = sweeps.World(fs.Design(), demand, fs.Buyers(), gateway, fs.Targets(), fs.Prices(), 0.25)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from test_notebooks import NOTEBOOKS, cells, unprinted
 
-from flashsale_lib.controls import PRESETS
+from flashsale_lib.classroom.controls import PRESETS
 
 TEXT = (NOTEBOOKS[0].parent / "TEACHING.md").read_text(encoding="utf-8")
 ON_EVERY_EXPLORER = {"pin", "reset", *PRESETS}

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flashsale_lib.formulas.usl import UslFitWarning, fit_usl, usl_peak, usl_throughput
 from flashsale_lib.parameters import ParameterError
-from flashsale_lib.usl import UslFitWarning, fit_usl, usl_peak, usl_throughput
 
 DATA = Path(__file__).parent.parent / "data" / "load_test_spec_sdm91.csv"
 with DATA.open() as file:
@@ -148,7 +148,7 @@ def test_a_system_that_does_one_call_at_a_time_sits_exactly_at_the_bound() -> No
         ([1, 2, 84, 86, 226, 385, 927], [9.996, 13.985, 7.294, 6.326, 26.708, 10.106, 9.868], 284.6202),
     ],
 )
-@pytest.mark.filterwarnings("ignore::flashsale_lib.usl.UslFitWarning")
+@pytest.mark.filterwarnings("ignore::flashsale_lib.formulas.usl.UslFitWarning")
 def test_rough_data_reach_the_better_of_two_minima(calls: list[float], throughput: list[float], squares: float) -> None:
     """The first traps a search from the linear fit (3865), the second a search from ones (437): both starts are needed."""
     fit = fit_usl(calls, throughput)
@@ -236,7 +236,7 @@ def test_errors_name_the_value_the_bound_and_the_next_step(call: Callable[[], ob
 
 
 def test_importing_the_module_does_not_load_the_optimiser() -> None:
-    code = "import sys, flashsale_lib.usl; print('scipy.optimize' in sys.modules)"
+    code = "import sys, flashsale_lib.formulas.usl; print('scipy.optimize' in sys.modules)"
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=DATA.parent.parent
     )

@@ -1,0 +1,1 @@
+"""What a designer decides with: the bill, the targets, thousands of designs in one table, the kata."""
