@@ -262,7 +262,8 @@ def test_the_twin_gets_the_same_bill(design):
 
 def test_a_twin_pays_for_its_workers_by_the_second_and_has_a_scorecard():
     twin = fs.twin(fs.Design(workers=15, queue_limit=1200), **TENTH, seed=1)
-    assert twin.worker_seconds == 15 * 900 > twin.busy_seconds > twin.calls * 0.7  # a call takes 0.8 s or more, on average
+    # On average a call takes 0.8 s or more.
+    assert twin.worker_seconds == 15 * 900 > twin.busy_seconds > twin.calls * 0.7
     assert fs.cost_per_order(twin) == pytest.approx(cost.total(twin) / twin.paid, **EXACT)
     card = fs.score(twin).set_index("target").measured
     assert card["served_share"] == twin.paid / twin.arrived and card["wait_p95"] == twin.wait_quantile(0.95)
