@@ -596,7 +596,7 @@ def test_07_waves_without_jitter_stay_as_high_as_those_who_are_left() -> None:
 
 
 def test_08_explore() -> None:
-    space = cells_of("08_cost_of_a_window", "prices", "guess", "bill", "order", "explorer-parts", "explore")
+    space = cells_of("08_cost_of_a_window", "prices", "guess", "bill", "order", "month", "explorer-parts", "explore")
     explorer = space["shown"]
 
     def told(preset: str, **changes: float) -> tuple[str, dict[str, str]]:
@@ -607,16 +607,10 @@ def test_08_explore() -> None:
     assert {name for name in hours if hours[name] != month[name]} == {"workers on standby", "front door"}
     assert hours["workers on standby"] == "1.30" and month["workers on standby"] == "540.42"
     assert hours["front door"] == "0.24" and month["front door"] == "86.50"
-    assert "0.0937 cents" in told("warm 2 hours", hours_up=24)[0]
     for delay, cost, sold in ((5, "1.05", "21,797"), (120, "1.11", "16,810")):
         words = told("by the queue", scale_delay=delay)[0]
         assert f"cost {cost} dollars" in words and f"{sold} of" in words
-    assert "cost 8.29" in told("naive")[0]
-    words = told("naive", workers=160)[0]
-    assert "cost 2.36" in words and "23,632 of" in words
-    assert "Targets missed: gateway_load, wait_p95." in words and "missed: none" in told("warm 2 hours")[0]
-    assert round(fs.simulate(fs.Design(queue_limit=np.inf, workers=160)).wait_quantile(0.95)) == 140
-    assert paid(queue_limit=np.inf, workers=150) < 23_632 > paid(queue_limit=np.inf, workers=170)
+    assert "missed: none" in told("warm 2 hours")[0]
 
 
 def test_08_half_the_workers_behind_a_queue_as_deep_and_minutes_as_insurance() -> None:
@@ -626,8 +620,6 @@ def test_08_half_the_workers_behind_a_queue_as_deep_and_minutes_as_insurance() -
     clock = fs.simulate(fs.Design(warm_workers=20, scale_rate=5, scale_at=0, scale_delay=30))
     short = fs.cost_per_order(fs.simulate(), fs.Prices(standby=300)) * fs.simulate().paid
     assert short + door < fs.cost_per_order(clock) * clock.paid
-    sold = {workers: paid(workers=workers) for workers in (75, 120, 150, 160, 200, 400)}
-    assert sold[75] < sold[120] < sold[150] and sold[160] > sold[200] > sold[400]
 
 
 def test_08_three_thousand_designs() -> None:
