@@ -381,7 +381,7 @@ def test_05_best_depth_jumps_because_the_work_behind_is_much_the_same_at_every_d
 
 
 def test_05_explore() -> None:
-    """80 workers keep two minutes, 70 do not; 8,702 to 15,810 and 16,677 to 15,826; reloads: 13,856, 30,862, 232,849."""
+    """80 workers keep two minutes, 70 do not; up to 15,810, down to 15,826; reloads: 13,856, 30,862, 232,849."""
     waits = [fs.simulate(fs.Design(queue_limit=10_344, workers=workers)).wait.max() for workers in (80, 70)]
     assert waits[0] < 120 < waits[1]
     stops = np.array([x for x in fs.controls.choices(fs.parameter("design", "queue_limit"), [10_344]) if x >= 10])
@@ -394,7 +394,6 @@ def test_05_explore() -> None:
         run = fs.simulate(fs.Design(queue_limit=0), buyers=fs.Buyers(reload_probability=share))
         assert round(run.paid) == orders
     assert round(run.requests) == 232_849 and run.turned_away == 0
-    assert round(run.paid) - round(paid(queue_limit=np.inf)) == 7_237
 
 
 def test_05_no_queue_beats_endless_where_those_turned_away_reload_for_longer_than_they_would_wait() -> None:
@@ -405,19 +404,21 @@ def test_05_no_queue_beats_endless_where_those_turned_away_reload_for_longer_tha
         assert (sold[0] > sold[1]) == none_wins
 
 
-def test_05_places_12001_are_full_for_about_a_minute() -> None:
-    run = fs.simulate(fs.Design(queue_limit=12_000))
-    assert 55 < np.ptp(run.time[run.queue > 11_990]) < 65
+def test_05_predictions() -> None:
+    """16,677 at 60 s; of 100 fewer turned away, 42 more pay: most newcomers would, but those behind wait longer."""
+    hasty = fs.simulate(fs.Design(queue_limit=np.inf), buyers=fs.Buyers(patience=60))
+    assert round(hasty.paid) == 16_677 and round(hasty.gave_up) == 15_419
+    few, many = (fs.simulate(fs.Design(queue_limit=limit)) for limit in (12_000, 30_000))
+    away = few.turned_away - many.turned_away
+    assert 0.40 < (many.paid - few.paid) / away < 0.45 < 0.5 < (many.gave_up - few.gave_up) / away
+    assert np.exp(-many.wait.max() / 300) > 0.6
+    assert (many.wait >= few.wait - 1e-6).all()
 
 
-def test_05_the_books_are_too_kind_to_a_new_place_because_its_buyer_might_have_reloaded() -> None:
-    """0.46 by the books; 0.38 in the run, and 0.49 where nobody reloads."""
-    gains = []
-    for share in (0, 0.6):
-        buyers = fs.Buyers(reload_probability=share)
-        design = fs.Design(queue_limit=np.array([3_000, 3_100]), skip_stale=False)
-        gains.append(np.diff(fs.simulate(design, buyers=buyers, record=False).paid)[0] / 100)
-    assert [round(float(gain), 2) for gain in gains] == [0.49, 0.38]
+def test_05_18500_places_are_never_full_even_if_stale_requests_stay_in_line() -> None:
+    for patience in (60, 300, 1200):
+        run = fs.simulate(fs.Design.unlimited(workers=150, skip_stale=False), buyers=fs.Buyers(patience=patience))
+        assert 18_000 < run.max_queue < 18_500
 
 
 def test_05_estimates_hold_for_the_longest_queue_and_position_by_rate_is_never_too_short() -> None:
@@ -426,7 +427,7 @@ def test_05_estimates_hold_for_the_longest_queue_and_position_by_rate_is_never_t
     assert (run.queue / 86.2 >= run.wait - 0.5).all()
 
 
-def test_05_break_busy_for_almost_six_minutes_and_for_nobody() -> None:
+def test_05_break_busy_for_356_seconds_and_for_nobody() -> None:
     run = fs.simulate(fs.Design(queue_limit=np.inf, skip_stale=False), buyers=fs.Buyers(patience=30))
     busy = run.time[run.waited_for > 149.9]
     assert 340 < np.ptp(busy) < 360 and len(busy) == np.ptp(busy) / run.dt + 1
