@@ -169,8 +169,7 @@ def test_02_explore_and_its_rulers() -> None:
         assert abs(np.interp(at, *lines["wait"]) - (done - at)) < 1e-6
         return float(done - at)
 
-    assert fs.words.seconds(wait("half capacity", 179)) == "8 min 53 s"
-    assert fs.words.seconds(wait("healthy", 149)) == "3 min 35 s"
+    assert (round(wait("half capacity", 179)), round(wait("healthy", 149))) == (533, 215)
     more = [wait("brownout", moment) - wait("healthy", moment) for moment in (65, 70, 75, 85, 200)]
     np.testing.assert_allclose(more, [0, 19.6, 48, 48, 48], atol=0.05)
     for limit, longest, away in ((5000, 58, "13,562"), (1000, 12, "17,562")):
@@ -188,13 +187,13 @@ def test_02_drain_formula_is_right_to_two_seconds_from_300_on() -> None:
 
 
 def test_02_exercises_as_their_solutions_tell() -> None:
-    """104 s for the last one now; 51 s is queue / capacity; 2.2 times the capacity for less than a third of the wait."""
+    """104 s for the last one now; 51 s is queue / capacity; 2.2 times the capacity for a minute."""
     assert round(9_000 / 86.2) == 104
     path = Path(__file__).resolve().parent.parent / "data" / "arrivals.csv"
     trace = fs.fluid_queue(fs.Demand.from_csv(path).arrivals(1)[0], 86.2, dt=1)
     assert round(trace.wait[400]) == round(trace.queue[400] / 86.2) == 51
-    slow, fast = (fs.fluid_queue(fs.Demand.drop().arrivals(1)[0], rate, dt=1).wait.max() for rate in (86.2, 190))
-    assert round(190 / 86.2, 1) == 2.2 and fast < slow / 3
+    least, less = (fs.fluid_queue(fs.Demand.drop().arrivals(1)[0], rate, dt=1).wait.max() for rate in (190, 189))
+    assert round(190 / 86.2, 1) == 2.2 and least <= 60 < less
 
 
 def test_02_limits_that_keep_a_promise_with_and_without_the_brownout() -> None:
@@ -211,15 +210,6 @@ def test_02_limits_that_keep_a_promise_with_and_without_the_brownout() -> None:
     assert longest(slow, 6206) <= 120 < longest(slow, 6207)
     for capacity, wait in ((100, 174), (150, 91), (200, 54)):  # as the feedback says
         assert round(longest(capacity, np.inf)) == wait
-
-
-def test_02_steps_of_ten_seconds_are_at_most_seven_seconds_off_wherever_the_rush_begins() -> None:
-    arrivals = fs.Demand.drop().arrivals(1)[0]
-    exact, found = float(fs.fluid_queue(arrivals, 86.2, dt=1).wait.max()), []
-    for late in range(1, 11):
-        moved = np.append(np.full(late, arrivals[0]), arrivals[:-late])
-        found.append(float(fs.fluid_queue(moved.reshape(90, 10).mean(axis=1), 86.2, dt=10).wait.max()))
-    assert all(exact - 7 < wait <= exact for wait in found)
 
 
 def test_02_the_twin_is_within_one_or_two_per_cent_with_other_seeds() -> None:
