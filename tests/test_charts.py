@@ -104,6 +104,12 @@ def test_the_second_panel_is_littles_law() -> None:
     np.testing.assert_allclose(time, fs.PaymentGateway().response_time(calls))
 
 
+def test_the_knee_says_what_is_counted() -> None:
+    picture = charts.knee([], [], fs.PaymentGateway(), unit="scripts/h", load="users")
+    assert repr(picture) == "Peak: 86.6 scripts/h at 160 users. At 400 users: 62.3 scripts/h, 72 % of the peak."
+    assert picture.figure.axes[0].get_xlabel() == "users" and not [t for t in texts(picture) if "calls" in t]
+
+
 def test_a_law_without_a_peak_and_one_far_beyond_the_data_hatch_nothing() -> None:
     straight = charts.knee([], [], fs.PaymentGateway(coherency=0))
     far = charts.knee([1, 2, 4], [1, 2, 4], fs.PaymentGateway())

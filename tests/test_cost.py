@@ -230,6 +230,45 @@ def test_standby_is_a_choice():
     assert never["looks at the queue"] == 0
 
 
+# --- buyer by buyer -----------------------------------------------------------------------------------------------
+
+TENTH = dict(
+    demand=fs.Demand.drop().scaled(0.1), gateway=fs.PaymentGateway(contention=0.02, coherency=3.9e-3, call_limit=120)
+)
+"""A tenth of the buyers, and a gateway whose best number of calls is a tenth: a second each to play buyer by buyer."""
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        fs.Design(workers=15, queue_limit=1200, admit_burst=10),
+        fs.Design(workers=15, queue_limit=1200, door_servers=3, warm_workers=2, scale_queue=10, scale_rate=0.5),
+        fs.Design.unlimited(admit_rate=6, admit_burst=10),
+    ],
+    ids=["protected", "called by the queue", "no worker limit"],
+)
+def test_the_twin_gets_the_same_bill(design):
+    engine = costs(fs.simulate(design, record=False, **TENTH))
+    twins = fs.twin(design, **TENTH, seed=1, replications=6)
+    bills = np.array([list(costs(twin).values()) for twin in twins])
+    assert list(costs(twins[0])) == list(engine)
+    error = bills.std(axis=0, ddof=1) / math.sqrt(len(twins))
+    # As in validation.py: 2 %, the fluid's own error, or three standard errors of the twins' mean, chance.
+    for item, found, chance in zip(engine, bills.mean(axis=0), error, strict=True):
+        assert abs(found - engine[item]) <= max(0.02 * engine[item], 3 * chance), item
+    for item in ("workers on standby", "front door"):  # nothing random in them
+        assert costs(twins[0])[item] == pytest.approx(engine[item], **EXACT)
+
+
+def test_a_twin_pays_for_its_workers_by_the_second_and_has_a_scorecard():
+    twin = fs.twin(fs.Design(workers=15, queue_limit=1200), **TENTH, seed=1)
+    # On average a call takes 0.8 s or more.
+    assert twin.worker_seconds == 15 * 900 > twin.busy_seconds > twin.calls * 0.7
+    assert fs.cost_per_order(twin) == pytest.approx(cost.total(twin) / twin.paid, **EXACT)
+    card = fs.score(twin).set_index("target").measured
+    assert card["served_share"] == twin.paid / twin.arrived and card["wait_p95"] == twin.wait_quantile(0.95)
+
+
 # --- the published worked window (facts, section 3.5) ---------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import flashsale_lib as fs
 
@@ -59,7 +60,7 @@ def test_00_parts_that_one_can_do_without() -> None:
 
 
 def test_01_explore_the_work_says_how_long_and_the_part_above_the_line_how_deep() -> None:
-    """Flat: 37/s, nobody waits. Fading in 5 s: 26,769 for 18,532, gone at 417 and 819 s. Two waves: 8,588, 480 and 819 s."""
+    """Flat: 37/s, nobody waits. Fading in 5 s: 26,769 for 18,532, as long as before. Two waves: 8,588, and 758 s again."""
     explorer = cells_of("01_the_surge", "trace", "predict", "count", "lasts", "queue", "draw", "show", "explore")[
         "shown"
     ]
@@ -71,36 +72,53 @@ def test_01_explore_the_work_says_how_long_and_the_part_above_the_line_how_deep(
     def above(capacity: float) -> float:
         return float(np.clip(explorer.outcome.lines["arriving"][1] - capacity, 0, None).sum())
 
-    half, capacity = "At half the capacity", fs.PaymentGateway().peak()[1]
-    assert f"37/s at the peak, above capacity for 0 s. Longest queue 0, nobody waits. {half} 0, nobody" in reading(
+    capacity, half = fs.PaymentGateway().peak()[1], "Half: the queue lasts"
+    assert f"37/s at the peak. Full capacity: the queue lasts 0 s, longest 0. {half} 0 s, longest 0." in reading(
         "same buyers, flat"
     )
-    assert f"18,532, gone at 417 s. {half} 22,957, gone at 819 s." in reading("the drop")
+    assert f"lasts 356 s, longest 18,532. {half} 758 s, longest 22,957." in reading("the drop")
     assert round(above(capacity)) == 18_532 and round(above(capacity / 2)) == 22_957
     before = above(capacity) / (33_550 - 5 * 900)
     quick = reading("the drop", fades_in=5)
-    assert "4,056/s at the peak" in quick and f"26,769, gone at 417 s. {half} 27,836, gone at 819 s." in quick
+    assert "4,056/s at the peak" in quick and f"lasts 356 s, longest 26,769. {half} 758 s, longest 27,836." in quick
     assert round(above(capacity)) == 26_769
     assert (round(4_056 / 696, 1), round(26_769 / 18_532, 1)) == (5.8, 1.4) and before > 0.6
-    assert f"8,588, gone at 480 s. {half} 12,117, gone at 819 s." in reading("two waves")
+    assert f"longest 8,588. {half} 758 s, longest 12,871." in reading("two waves")
     full, at_half = (explorer.outcome.lines[name][1] for name in ("full capacity", "half"))
     assert full[350] == 0 and at_half[362] > 1_000  # when the second wave comes
-    assert reading("like the trace").startswith("39,900 buyers: 44.3/s on average, 645/s")
+    assert "lasts 840 s and more, longest" in reading("the drop", buyers=80_000)
 
 
 def test_01_the_rule_for_the_queue_and_where_it_ends() -> None:
-    """The trace at half the capacity is done at about 988 s; half the capacity is 98 % of the mean; the wait is halved."""
+    """It needs a queue from the first of the surge to the last: where that is so, it is right to a second."""
     space = cells_of("01_the_surge", "trace", "predict", "count", "lasts", "queue")
-    buyers, capacity, full = space["buyers"], space["capacity"], space["full"]
-    calm = np.append(buyers, np.full(300, 6))
-    assert np.flatnonzero(fs.fluid_queue(calm, capacity / 2, dt=1).queue > 0.5)[-1] + 1 == 988
-    assert 0.97 < capacity / 2 / buyers.mean() < 0.98
-    assert round(full.wait.max() / (full.wait[:-1] @ buyers / buyers.sum()), 1) == 2.0  # the longest and the mean wait
-    for spread in (10, 60, 120):  # exercise 3: however 20,000 are spread over the two minutes
+    buyers, full = space["buyers"], space["full"]
+    assert np.flatnonzero(full.queue > 0.5)[-1] < 480 and buyers[480:].mean() > 6  # the third row: some come later
+
+    def lasting(*waves: tuple[int, int, float]) -> int:
         crowd = np.full(900, 8.0)
-        crowd[60 : 60 + spread] += 20_000 / spread
-        assert abs((fs.fluid_queue(crowd, 60, dt=1).queue > 0.5).sum() - 20_000 / (60 - 8)) < 1
+        for start, stop, size in waves:
+            crowd[start:stop] += size / (stop - start)
+        return int((fs.fluid_queue(crowd, 60, dt=1).queue > 0.5).sum())
+
+    for spread in (10, 60, 120):  # exercise 3: however the 20,000 are spread, if somebody waits throughout
+        assert abs(lasting((60, 60 + spread, 20_000)) - 20_000 / (60 - 8)) < 1
+    assert abs(lasting((60, 160, 5_000), (160, 180, 15_000)) - 20_000 / (60 - 8)) > 60
     assert round(20_000 / (60 - 8)) == 385
+
+
+def test_01_which_ruler_is_fine_for_which_question() -> None:
+    """Wherever its intervals begin: 10 s show nearly all of the queue, a minute at best what the notebook says."""
+    space = cells_of("01_the_surge", "trace")
+    buyers, capacity = space["buyers"], space["capacity"]
+
+    def queues(ruler: int) -> list[float]:
+        rates = (np.roll(buyers, by).reshape(-1, ruler).mean(axis=1) for by in range(ruler))
+        return [fs.fluid_queue(rate, capacity, dt=ruler).queue.max() for rate in rates]
+
+    longest = fs.fluid_queue(buyers, capacity, dt=1).queue.max()
+    assert min(queues(10)) > 0.97 * longest
+    assert min(queues(60)) < 0.75 * longest < 0.97 * longest < max(queues(60))
 
 
 def test_01_the_fit_is_the_most_likely_one_for_poisson_counts() -> None:
@@ -151,8 +169,7 @@ def test_02_explore_and_its_rulers() -> None:
         assert abs(np.interp(at, *lines["wait"]) - (done - at)) < 1e-6
         return float(done - at)
 
-    assert fs.words.seconds(wait("half capacity", 179)) == "8 min 53 s"
-    assert fs.words.seconds(wait("healthy", 149)) == "3 min 35 s"
+    assert (round(wait("half capacity", 179)), round(wait("healthy", 149))) == (533, 215)
     more = [wait("brownout", moment) - wait("healthy", moment) for moment in (65, 70, 75, 85, 200)]
     np.testing.assert_allclose(more, [0, 19.6, 48, 48, 48], atol=0.05)
     for limit, longest, away in ((5000, 58, "13,562"), (1000, 12, "17,562")):
@@ -170,13 +187,13 @@ def test_02_drain_formula_is_right_to_two_seconds_from_300_on() -> None:
 
 
 def test_02_exercises_as_their_solutions_tell() -> None:
-    """104 s for the last one now; 51 s is queue / capacity; 2.2 times the capacity for less than a third of the wait."""
+    """104 s for the last one now; 51 s is queue / capacity; 2.2 times the capacity for a minute."""
     assert round(9_000 / 86.2) == 104
     path = Path(__file__).resolve().parent.parent / "data" / "arrivals.csv"
     trace = fs.fluid_queue(fs.Demand.from_csv(path).arrivals(1)[0], 86.2, dt=1)
     assert round(trace.wait[400]) == round(trace.queue[400] / 86.2) == 51
-    slow, fast = (fs.fluid_queue(fs.Demand.drop().arrivals(1)[0], rate, dt=1).wait.max() for rate in (86.2, 190))
-    assert round(190 / 86.2, 1) == 2.2 and fast < slow / 3
+    least, less = (fs.fluid_queue(fs.Demand.drop().arrivals(1)[0], rate, dt=1).wait.max() for rate in (190, 189))
+    assert round(190 / 86.2, 1) == 2.2 and least <= 60 < less
 
 
 def test_02_limits_that_keep_a_promise_with_and_without_the_brownout() -> None:
@@ -193,15 +210,6 @@ def test_02_limits_that_keep_a_promise_with_and_without_the_brownout() -> None:
     assert longest(slow, 6206) <= 120 < longest(slow, 6207)
     for capacity, wait in ((100, 174), (150, 91), (200, 54)):  # as the feedback says
         assert round(longest(capacity, np.inf)) == wait
-
-
-def test_02_steps_of_ten_seconds_are_at_most_seven_seconds_off_wherever_the_rush_begins() -> None:
-    arrivals = fs.Demand.drop().arrivals(1)[0]
-    exact, found = float(fs.fluid_queue(arrivals, 86.2, dt=1).wait.max()), []
-    for late in range(1, 11):
-        moved = np.append(np.full(late, arrivals[0]), arrivals[:-late])
-        found.append(float(fs.fluid_queue(moved.reshape(90, 10).mean(axis=1), 86.2, dt=10).wait.max()))
-    assert all(exact - 7 < wait <= exact for wait in found)
 
 
 def test_02_the_twin_is_within_one_or_two_per_cent_with_other_seeds() -> None:
@@ -253,45 +261,28 @@ def test_03_in_overload_the_queue_must_not_run_empty() -> None:
 
 
 def test_04_explore() -> None:
-    """Fails from 340 workers on; two minutes hold whatever the reloads; 160 a second for people and bots, and without."""
-    sold = [fs.simulate(fs.Design.unlimited(workers=workers, admit_rate=90)) for workers in (330, 340)]
-    assert sold[0].dead_lettered < 0.02 * sold[0].admissions and sold[1].dead_lettered > 0.25 * sold[1].admissions
+    """A burst of 200 fails, 150 does not; 340 workers fail, 330 do not; two minutes hold whatever the reloads."""
+    bursts, crews, rates = (
+        fs.controls.choices(fs.parameter("design", name), [80, 90, 100, 150, 1000])
+        for name in ("admit_burst", "workers", "admit_rate")
+    )
+    assert bursts[bursts.index(200) - 1] == 150 and crews[crews.index(340) - 1] == 330 and {80, 90} <= set(rates)
+    sold = fs.simulate(fs.Design.unlimited(workers=1600, admit_rate=80, admit_burst=np.array([150, 200])))
+    assert sold.dead_lettered[0] < 1 and sold.dead_lettered[1] > 0.25 * sold.admissions[1]
+    for change in ({"admit_rate": 90}, {"admit_rate": 80, "admit_burst": 1000}):
+        sold = fs.simulate(fs.Design.unlimited(workers=np.array([330, 340]), **change))
+        failed = sold.dead_lettered / sold.admissions
+        assert failed[0] < 0.03 and failed[1] > 0.25
     for share, orders in ((0, 20_945), (0.6, 21_801), (0.95, 23_812)):
         run = fs.simulate(fs.Design.unlimited(workers=150, max_wait=120), buyers=fs.Buyers(reload_probability=share))
         assert round(run.paid) == orders and round(run.wait_quantile(0.95)) == 101
-    door = fs.Design.unlimited(workers=150, admit_rate=160)
-    assert abs(fs.simulate(door, buyers=fs.Buyers(bot_share=0.5)).paid - 15_200) < 50
-    assert fs.simulate(door).max_queue > 5_000
-    assert round(fs.simulate(fs.Design.unlimited(workers=1600, admit_rate=160)).paid) == 4_766
-    stops = fs.controls.choices(fs.parameter("design", "admit_rate"), [80, 86, 90])
-    assert {80, 86, 90, 160} <= set(stops)
-
-
-def test_04_the_wall_stands_where_abandoned_calls_leave_no_room() -> None:
-    """86.2 a second holds, 86.3 does not; where hardly any call is abandoned, the wall is at the gateway's best."""
-    rates = np.array([86.2, 86.3, 86.5])
-    run, patient = (
-        fs.simulate(fs.Design.unlimited(workers=1600, admit_rate=rates, timeout=timeout)) for timeout in (10, 60)
-    )
-    assert run.paid.round().tolist() == [15_833, 14_106, 11_328]
-    assert run.dead_lettered[0] < 1 and (run.dead_lettered[1:] > 1_000).all() and (patient.dead_lettered < 1).all()
 
 
 def test_04_abandoned_calls_are_what_a_gateway_holds_beyond_its_workers() -> None:
-    """150.5 calls in flight: 86.4 completed, 86.2 for somebody; 165 with 160 workers; none where nobody times out."""
+    """150.5 calls in flight: 86.4 completed, 86.2 for somebody."""
     gateway, busy = fs.PaymentGateway(), fs.simulate(fs.Design.unlimited(workers=150)).max_in_flight
     assert round(busy, 1) == 150.5 and round(gateway.throughput(busy), 1) == 86.4
     assert round(150 / gateway.response_time(busy), 1) == 86.2
-    best, slow = gateway.peak(), fs.PaymentGateway(service_time=1.2)
-    most = [
-        fs.simulate(
-            fs.Design(dispatch_rate=best[1], workers=160, queue_limit=10_387, timeout=timeout),
-            demand=fs.Demand.drop().scaled(1.5),
-            gateway=slow,
-        ).max_in_flight
-        for timeout in (10, 60)
-    ]
-    assert [round(each) for each in most] == [165, 160]
 
 
 def test_04_a_freed_worker_makes_the_next_call_at_once_unless_the_rate_is_capped() -> None:
@@ -332,7 +323,7 @@ def test_04_neighbours_of_the_right_rate_hear_what_is_true_of_them() -> None:
     assert all("above the best rate" in said[each] for each in (74, 75))
 
 
-def test_04_the_two_caps_on_the_map() -> None:
+def test_04_either_cap_alone_protects_and_only_the_cap_on_workers_forgives() -> None:
     """Either cap alone keeps the gateway at or below its best; a rate limit has no slope, a cap on workers has."""
     rates, workers = np.array([60, 86, 88, 110]), np.array([50, 159, 200, 300, 400, 2000])[:, None]
     run = fs.simulate(fs.Design.unlimited(workers=workers, admit_rate=rates), record=False)
@@ -353,14 +344,6 @@ def test_04_a_slower_gateway_has_the_same_best_number_of_calls_and_needs_more_th
         assert rates[run.dead_lettered < 1].max() == 71
     patient = fs.simulate(fs.Design.unlimited(timeout=60, **door), **played)
     assert rates[patient.dead_lettered < 1].max() == 72
-
-
-def test_04_a_no_can_sell_where_impatient_buyers_are_charged_all_the_same() -> None:
-    hasty = fs.Buyers(patience=60)
-    short, endless = (
-        fs.simulate(fs.Design(queue_limit=limit, skip_stale=False), buyers=hasty).paid for limit in (10, np.inf)
-    )
-    assert short > 1.5 * endless
 
 
 def test_04_the_door_that_knows_the_stock_sells_it_all_and_nobody_waits_after_the_end() -> None:
@@ -388,7 +371,7 @@ def test_05_best_depth_jumps_because_the_work_behind_is_much_the_same_at_every_d
 
 
 def test_05_explore() -> None:
-    """80 workers keep two minutes, 70 do not; 8,702 to 15,810 and 16,677 to 15,826; reloads: 13,856, 30,862, 232,849."""
+    """80 workers keep two minutes, 70 do not; up to 15,810, down to 15,826; reloads: 13,856, 30,862, 232,849."""
     waits = [fs.simulate(fs.Design(queue_limit=10_344, workers=workers)).wait.max() for workers in (80, 70)]
     assert waits[0] < 120 < waits[1]
     stops = np.array([x for x in fs.controls.choices(fs.parameter("design", "queue_limit"), [10_344]) if x >= 10])
@@ -401,7 +384,6 @@ def test_05_explore() -> None:
         run = fs.simulate(fs.Design(queue_limit=0), buyers=fs.Buyers(reload_probability=share))
         assert round(run.paid) == orders
     assert round(run.requests) == 232_849 and run.turned_away == 0
-    assert round(run.paid) - round(paid(queue_limit=np.inf)) == 7_237
 
 
 def test_05_no_queue_beats_endless_where_those_turned_away_reload_for_longer_than_they_would_wait() -> None:
@@ -412,19 +394,21 @@ def test_05_no_queue_beats_endless_where_those_turned_away_reload_for_longer_tha
         assert (sold[0] > sold[1]) == none_wins
 
 
-def test_05_places_12001_are_full_for_about_a_minute() -> None:
-    run = fs.simulate(fs.Design(queue_limit=12_000))
-    assert 55 < np.ptp(run.time[run.queue > 11_990]) < 65
+def test_05_predictions() -> None:
+    """16,677 at 60 s; of 100 fewer turned away, 42 more pay: most newcomers would, but those behind wait longer."""
+    hasty = fs.simulate(fs.Design(queue_limit=np.inf), buyers=fs.Buyers(patience=60))
+    assert round(hasty.paid) == 16_677 and round(hasty.gave_up) == 15_419
+    few, many = (fs.simulate(fs.Design(queue_limit=limit)) for limit in (12_000, 30_000))
+    away = few.turned_away - many.turned_away
+    assert 0.40 < (many.paid - few.paid) / away < 0.45 < 0.5 < (many.gave_up - few.gave_up) / away
+    assert np.exp(-many.wait.max() / 300) > 0.6
+    assert (many.wait >= few.wait - 1e-6).all()
 
 
-def test_05_the_books_are_too_kind_to_a_new_place_because_its_buyer_might_have_reloaded() -> None:
-    """0.46 by the books; 0.38 in the run, and 0.49 where nobody reloads."""
-    gains = []
-    for share in (0, 0.6):
-        buyers = fs.Buyers(reload_probability=share)
-        design = fs.Design(queue_limit=np.array([3_000, 3_100]), skip_stale=False)
-        gains.append(np.diff(fs.simulate(design, buyers=buyers, record=False).paid)[0] / 100)
-    assert [round(float(gain), 2) for gain in gains] == [0.49, 0.38]
+def test_05_18500_places_are_never_full_even_if_stale_requests_stay_in_line() -> None:
+    for patience in (60, 300, 1200):
+        run = fs.simulate(fs.Design.unlimited(workers=150, skip_stale=False), buyers=fs.Buyers(patience=patience))
+        assert 18_000 < run.max_queue < 18_500
 
 
 def test_05_estimates_hold_for_the_longest_queue_and_position_by_rate_is_never_too_short() -> None:
@@ -433,7 +417,7 @@ def test_05_estimates_hold_for_the_longest_queue_and_position_by_rate_is_never_t
     assert (run.queue / 86.2 >= run.wait - 0.5).all()
 
 
-def test_05_break_busy_for_almost_six_minutes_and_for_nobody() -> None:
+def test_05_break_busy_for_356_seconds_and_for_nobody() -> None:
     run = fs.simulate(fs.Design(queue_limit=np.inf, skip_stale=False), buyers=fs.Buyers(patience=30))
     busy = run.time[run.waited_for > 149.9]
     assert 340 < np.ptp(busy) < 360 and len(busy) == np.ptp(busy) / run.dt + 1
@@ -457,45 +441,46 @@ def test_06_explore() -> None:
     def sold(gateway: fs.PaymentGateway | None = None, **changes: float) -> float:
         return round(fs.simulate(fs.Design.unlimited(**changes), gateway=gateway, record=False).paid)
 
-    assert [sold(workers=w) for w in (320, 340)] == [19_469, 8_164]
     patient = [sold(workers=w, timeout=30) for w in (80, 160, 240, 590, 610, 620)]
     assert max(patient) == patient[1] and patient[3] > 16_000 and patient[4] < 14_000 and patient[5] < 11_000
-    hasty = {w: sold(workers=w, timeout=2.5) for w in range(10, 201, 10)}
-    assert (
-        max(hasty, key=lambda w: hasty[w]) == 100
-        and [hasty[100], hasty[140]] == [22_021, 7_036]
-        and hasty[130] > 20_000
-    )
+    hasty = {w: sold(workers=w, timeout=2.5) for w in (130, 140)}
+    assert hasty[130] > 20_000 and hasty[140] < 8_000
     crowded = fs.PaymentGateway(coherency=8 * 3.9e-5)
-    assert [sold(crowded, workers=150, timeout=t) for t in (10, 16, 30)] == [851, 11_572, 13_831]
-    assert sold(crowded, workers=60) == 16_746 and sold(crowded, workers=800, aimd_target=2) == 16_628
+    assert [sold(crowded, workers=150, timeout=t) for t in (10, 30)] == [851, 13_831]
+    assert sold(crowded, workers=800, aimd_target=2) == 16_628
     values = cells_of("06_gateway_saturation", "world", "explore")["presets"]
     assert values["AIMD, other gateway"] | {"queue_limit": 0} == {
         "workers": 800, "timeout": 10, "coherency": 8 * 3.9e-5, "aimd_target": 2, "queue_limit": 0
     }  # fmt: skip
 
 
-def test_06_most_of_what_aimd_costs_is_the_climb() -> None:
-    fixed, slow, warm = (
-        fs.simulate(fs.Design.unlimited(**changes), record=False).paid
+def test_06_what_aimd_costs_is_mostly_the_climb_and_above_some_target_only_failures_stop_it() -> None:
+    """From 150 calls it costs hardly anything; with 5 or 10 seconds it does the same; 1.2, 9.7 s and 509 calls."""
+    fixed = fs.simulate(fs.Design.unlimited(workers=150), record=False).paid
+    slow, warm, five, ten = (
+        fs.simulate(fs.Design.unlimited(workers=800, **changes), record=False).paid
         for changes in (
-            dict(workers=150),
-            dict(workers=800, aimd_target=2),
-            dict(workers=800, aimd_target=2, aimd_start=150),
+            dict(aimd_target=2), dict(aimd_target=2, aimd_start=150), dict(aimd_target=5), dict(aimd_target=10),
         )
-    )
-    assert fixed - slow > 250 and fixed - warm < 20
+    )  # fmt: skip
+    assert fixed - slow > 250 and fixed - warm < 20 and five == pytest.approx(ten) and ten < 0.96 * slow
+    gateway, n = fs.PaymentGateway(), np.arange(1, 1201)
+    edge = n[np.argmax(n * (1 - np.exp(-10 / gateway.response_time(n))))]
+    assert edge == 509 and [round(gateway.response_time(c), 1) for c in (97, 509)] == [1.2, 9.7]
+    assert round(gateway.response_time(314), 1) == 4.4  # so a target of 5 s is never reached
 
 
 def test_06_what_is_measured_has_its_best_at_16_calls_and_the_fit_knows_where() -> None:
     space = cells_of("06_gateway_saturation", "world", "little", "guess-load", "beyond", "fit-measured")
-    test, fit = space["test"], space["fit"]
-    assert test.calls[test.calls_per_second.idxmax()] == 16 and abs(fit.peak_calls - 16) < 8
+    rate, fit = space["rate"], space["fit"]
+    assert rate.idxmax() == 16 and abs(fit.peak_calls - 16) < 8
     assert abs(fit.contention - 4 / 44) < fit.standard_errors[1]
     assert 1.9 < fit.coherency / (0.04 / 44) < 2.2
     assert round((fit.coherency - 0.04 / 44) / fit.standard_errors[2]) == 4
     assert round((0.044 - fit.service_time) / fit.service_time_error) == 3
-    assert test.calls_per_second[test.calls == 64].item() < test.calls_per_second[test.calls == 8].item()
+    assert rate[64] < rate[8]
+    off = fit.predict(rate.index) / rate - 1
+    assert round(off[1], 2) == 0.48 and round(off[8], 2) == -0.08 and abs(off[8:]).max() < 0.1
 
 
 def test_06_a_hasty_crew_has_its_best_below_its_cliff_and_exercise_2_its_neighbours() -> None:
@@ -546,20 +531,19 @@ def test_07_explore() -> None:
     space = cells_of("07_recovery_queues", "world", "explorer-parts")
 
     def told(**changes: float) -> str:
-        start = {"workers": 240, "attempts": 3, "timeout": 10, "brownout_length": 120, "brownout_speed": 0.2}
+        start = {"workers": 240, "attempts": 3, "timeout": 10, "brownout_length": 120, "load": 40}
         start |= {"retry_budget": np.inf, "breaker_threshold": np.inf}
         return str(space["play"](start | changes).reading)
 
-    assert "stays down" in told(workers=230) and "heals after 299 s" in told(workers=220)
-    assert "stays down" in told(workers=230, brownout_length=300) and "heals after 479 s" in told(
-        workers=220, brownout_length=300
-    )
-    assert "heals" in told(brownout_length=50) and "stays down" in told(brownout_length=60)
-    assert "heals" in told(workers=300, brownout_length=20) and "stays down" in told(workers=300, brownout_length=30)
-    assert "stays down: 1.9" in told(timeout=4) and "stays down" in told(timeout=10)
-    assert "heals" in told(timeout=12) and "heals after 120 s" in told(timeout=30)
-    assert "14 dead letters. It heals" in told(breaker_threshold=0.5, brownout_speed=0)
-    assert "never falters" in told(brownout_length=0)
+    for brownout in (120, 300):
+        assert "stays down" in told(workers=230, brownout_length=brownout)
+        assert "heals" in told(workers=220, brownout_length=brownout)
+    assert "heals" in told(load=14) and "stays down: 4.4" in told(load=16)
+    assert "heals" in told(load=24, attempts=1) and "stays down" in told(load=26, attempts=1)
+    assert "heals" in told(load=14, attempts=1) and "heals after 0 s" in told(brownout_length=0)
+    for load, full in ((14, False), (16, True)):  # so few do not fill the pile in two minutes
+        sick, demand = fs.PaymentGateway().brownout(300, 420, 0.2), fs.Demand([0, 1800], [load, load])
+        assert (fs.simulate(fs.Design.unlimited(workers=240), demand=demand, gateway=sick).max_in_flight > 1199) == full
 
 
 def test_07_the_map_has_its_edges_at_the_rule_and_where_two_minutes_build_the_pile() -> None:
@@ -570,16 +554,15 @@ def test_07_the_map_has_its_edges_at_the_rule_and_where_two_minutes_build_the_pi
 
 
 def test_07_waves_without_jitter_stay_as_high_as_those_who_are_left() -> None:
-    space = cells_of("07_recovery_queues", "world", "backoff")
-    calls, last = space["waves"]("none")
-    assert calls[calls > 0].tolist() == list(range(1000, 0, -100)) and last == 380
-    for jitter in ("equal", "full"):
-        calls, last = space["waves"](jitter)
-        assert calls[1:].max() <= 470 and last <= 27 and calls.sum() <= 2828
+    calls = {name: np.array(each) for name, each in cells_of("07_recovery_queues", "world", "jitter")["calls"].items()}
+    waves = calls["no jitter"]
+    assert waves[waves > 0].tolist() == list(range(1000, 0, -100)) and waves.nonzero()[0].max() == 380
+    assert calls["jitter"][1:].max() < 300 and calls["jitter"].nonzero()[0].max() == 20
+    assert calls["jitter"].sum() < 0.46 * waves.sum()
 
 
 def test_08_explore() -> None:
-    space = cells_of("08_cost_of_a_window", "prices", "guess", "bill", "order", "explorer-parts", "explore")
+    space = cells_of("08_cost_of_a_window", "prices", "guess", "bill", "order", "month", "explorer-parts", "explore")
     explorer = space["shown"]
 
     def told(preset: str, **changes: float) -> tuple[str, dict[str, str]]:
@@ -590,16 +573,10 @@ def test_08_explore() -> None:
     assert {name for name in hours if hours[name] != month[name]} == {"workers on standby", "front door"}
     assert hours["workers on standby"] == "1.30" and month["workers on standby"] == "540.42"
     assert hours["front door"] == "0.24" and month["front door"] == "86.50"
-    assert "0.0937 cents" in told("warm 2 hours", hours_up=24)[0]
     for delay, cost, sold in ((5, "1.05", "21,797"), (120, "1.11", "16,810")):
         words = told("by the queue", scale_delay=delay)[0]
         assert f"cost {cost} dollars" in words and f"{sold} of" in words
-    assert "cost 8.29" in told("naive")[0]
-    words = told("naive", workers=160)[0]
-    assert "cost 2.36" in words and "23,632 of" in words
-    assert "Targets missed: gateway_load, wait_p95." in words and "missed: none" in told("warm 2 hours")[0]
-    assert round(fs.simulate(fs.Design(queue_limit=np.inf, workers=160)).wait_quantile(0.95)) == 140
-    assert paid(queue_limit=np.inf, workers=150) < 23_632 > paid(queue_limit=np.inf, workers=170)
+    assert "missed: none" in told("warm 2 hours")[0]
 
 
 def test_08_half_the_workers_behind_a_queue_as_deep_and_minutes_as_insurance() -> None:
@@ -609,8 +586,6 @@ def test_08_half_the_workers_behind_a_queue_as_deep_and_minutes_as_insurance() -
     clock = fs.simulate(fs.Design(warm_workers=20, scale_rate=5, scale_at=0, scale_delay=30))
     short = fs.cost_per_order(fs.simulate(), fs.Prices(standby=300)) * fs.simulate().paid
     assert short + door < fs.cost_per_order(clock) * clock.paid
-    sold = {workers: paid(workers=workers) for workers in (75, 120, 150, 160, 200, 400)}
-    assert sold[75] < sold[120] < sold[150] and sold[160] > sold[200] > sold[400]
 
 
 def test_08_three_thousand_designs() -> None:

@@ -159,7 +159,7 @@ def test_an_outcome_survives_pickling():
 def test_nobody_comes():
     outcome = fs.twin(demand=fs.Demand([0, 60], [0, 0]))
     silent = {name: value for name, value in outcome.totals.items() if value}
-    assert silent == {}, "nothing happens"
+    assert silent == {"worker_seconds": 150 * 60}, "nothing happens, and the workers are paid for"
     assert math.isnan(outcome.wait_quantile(0.5))
     assert math.isnan(outcome.latency_quantile(0.5))
     assert math.isnan(outcome.accept_quantile(0.5))
@@ -184,8 +184,10 @@ def test_everybody_pays_at_a_gateway_that_answers_at_once():
 
 
 def test_workers_without_a_limit():
-    outcome = fs.twin(changed(OPEN, workers=INF), buyers=STEADFAST, **CROWD)
-    same(outcome, fs.twin(OPEN, buyers=STEADFAST, **CROWD))
+    outcome, many = (fs.twin(design, buyers=STEADFAST, **CROWD) for design in (changed(OPEN, workers=INF), OPEN))
+    paid_for = outcome.totals.pop("worker_seconds"), many.totals.pop("worker_seconds")
+    assert paid_for == (outcome.busy_seconds, 10_000 * 20)
+    same(outcome, many)
 
 
 def test_everybody_is_declined():

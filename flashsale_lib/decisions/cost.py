@@ -72,7 +72,7 @@ class Prices(Checked):
 def items(outcome: Outcome, prices: Prices | None = None) -> dict[str, tuple[str, str, Any, Any]]:
     """The rows of the bill as arrays: item -> (kind, unit, quantity, price of one unit), batch shape each."""
     p = prices or Prices()
-    design = outcome.scenario[0]
+    design, demand = outcome.scenario[:2]
     hour = np.asarray(p.machine_hour) / 3600.0
     standby = np.asarray(p.standby)
     # Workers without a limit cost what they work; there is nothing to keep warm.
@@ -82,7 +82,7 @@ def items(outcome: Outcome, prices: Prices | None = None) -> dict[str, tuple[str
     charges = outcome.paid + outcome.paid_late + outcome.double_charges + outcome.orphan_charges
     polls = outcome.queue_seconds / np.asarray(p.poll_interval)
     passages = outcome.admissions + outcome.retries
-    door = np.asarray(design.door_servers) * (outcome.steps * outcome.dt + standby)
+    door = np.asarray(design.door_servers) * (demand.window + standby)
     fee = np.asarray(p.fee_share) * p.basket + p.fee_fixed
     return {
         "workers": (RUNNING, "machine-seconds", outcome.worker_seconds / per_machine, hour),
@@ -100,6 +100,9 @@ def bill(outcome: Outcome, prices: Prices | None = None) -> pd.DataFrame:
     """The bill of a window, one row per item, in dollars.
 
         cost = quantity * unit_price
+
+    `outcome` is of `simulate` or of `twin`. Standby is charged for warm workers and for the front door: workers that the
+    clock or the queue calls are paid from the call to the end of the window.
 
     Columns: `item`, `kind` (running, fee or lost), `quantity`, `unit`, `unit_price`, `cost`; for a batch, scenario
     axes `axis_0`, ... first. Lost margin is not a bill that anybody sends: it stands apart by its kind. Prices

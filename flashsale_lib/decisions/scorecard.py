@@ -48,8 +48,8 @@ def measures(outcome: Outcome, prices: Prices | None = None) -> dict[str, Any]:
     """
     gateway = outcome.scenario[3]
     best = np.asarray(gateway.peak()[0])
-    failed = np.asarray(outcome.dead_lettered + outcome.recovering)
-    let_in, arrived = np.asarray(outcome.admissions), np.asarray(outcome.arrived)
+    failed = np.asarray(outcome.dead_lettered + outcome.recovering, dtype=float)
+    let_in, arrived = (np.asarray(number, dtype=float) for number in (outcome.admissions, outcome.arrived))
     return {
         "accept_p99": np.nan_to_num(outcome.accept_quantile(0.99)),
         "gateway_load": np.asarray(outcome.max_in_flight) / best,

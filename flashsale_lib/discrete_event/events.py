@@ -47,7 +47,7 @@ class Events:
         self.waits: list[float] = []
         self.latencies: list[float] = []
         self.requests: list[tuple[float, bool]] = []
-        self.samples: list[tuple[float, int, int]] = []
+        self.samples: list[tuple[float, ...]] = []
         # The front door and the queue.
         self.tokens, self.tokens_at = p.admit_burst, 0.0
         self.line: deque[Intent] = deque()
@@ -97,7 +97,7 @@ class Events:
 
     def _sample(self) -> Process:
         for second in itertools.count():
-            self.samples.append((second, self.waiting, len(self.in_flight)))
+            self.samples.append((second, self.waiting, len(self.in_flight), self.busy, self._called(0.0)))
             yield self.env.timeout(1.0)
 
     def _exponential(self, mean: float) -> float:
@@ -213,10 +213,12 @@ class Events:
 
     # ---- workers ------------------------------------------------------------------------------------------------
 
+    def _called(self, delay: float) -> float:
+        p, up = self.p, self.env.now - self.called_at - delay
+        return float(min(p.workers, p.warm_workers + (p.scale_rate * up if up > 0 else 0.0)))
+
     def _workers(self) -> float:
-        p = self.p
-        up = max(0.0, self.env.now - self.called_at - p.scale_delay)
-        return float(min(p.workers, p.warm_workers + (p.scale_rate * up if up > 0 else 0.0), self.own_limit))
+        return float(min(self._called(self.p.scale_delay), self.own_limit))
 
     def _free(self) -> bool:
         if self.waiting or self.busy + 1 > self._workers() + 1e-9:
@@ -290,10 +292,7 @@ class Events:
             yield self.env.timeout(self._exponential(p.error_time))
         else:
             done = self._start_call()
-            if p.timeout < math.inf:
-                yield done | self.env.timeout(p.timeout)
-            else:
-                yield done
+            yield done | self.env.timeout(p.timeout) if p.timeout < math.inf else done
             if not done.triggered:
                 self.count["timed_out_calls"] += 1
                 if answer == "ok":

@@ -24,15 +24,18 @@ from .events import Events
 
 @dataclass(eq=False)
 class TwinOutcome:
-    """One replication: the totals of `Outcome` as whole numbers, and every single time a buyer went through.
+    """One replication: the totals of `Outcome`, buyers and calls as whole numbers, and every single time a buyer went
+    through. `bill` and `score` read it as they read an `Outcome`.
 
     waits : s in the queue before the first call, of those who got there or still wait.
     latencies : s from being let in to the end of the first call. accept_latencies : s until the door has answered.
-    time, queue, in_flight : samples, one per second.
+    time, queue, in_flight : samples, one per second; the totals in worker-seconds and buyer-seconds are their sums.
+    scenario : design, demand, buyers, gateway.
     """
 
     seed: int
     totals: dict[str, float]
+    scenario: tuple[Design, Demand, Buyers, PaymentGateway] = field(repr=False)
     waits: FloatArray = field(repr=False)
     latencies: FloatArray = field(repr=False)
     accept_latencies: FloatArray = field(repr=False)
@@ -92,7 +95,8 @@ def twin(
     if batch.shape:
         raise ParameterError(f"the twin plays one scenario, not {len(batch.records)}: pass scalars, or loop over them")
     values = dict(zip(batch.records.dtype.names, batch.records[0].tolist(), strict=True))
-    job = (values, batch.demand, [table[0] for table in batch.brownouts])
+    scenario = (batch.design, batch.demand, batch.buyers, batch.gateway)
+    job = (values, scenario, [table[0] for table in batch.brownouts])
     if replications is None:
         return _replicate(*job, seed)
     if replications < 1:
@@ -102,16 +106,22 @@ def twin(
     return list((executor.map if executor else map)(_replicate, *jobs, seeds))
 
 
-def _replicate(p: dict[str, float], demand: Demand, brownouts: list[FloatArray], seed: int) -> TwinOutcome:
+def _replicate(p: dict[str, float], scenario: Any, brownouts: list[FloatArray], seed: int) -> TwinOutcome:
+    demand = scenario[1]
     events = Events(SimpleNamespace(**p), demand, brownouts, seed)
     events.run()
     totals: dict[str, float] = dict(events.count)
     totals |= {"max_queue": events.max_queue, "max_in_flight": events.max_in_flight}
     totals["worst_response_time"] = events.worst_response_time
-    time, queue, in_flight = np.array(events.samples, dtype=np.float64).T
+    time, queue, in_flight, busy, called = np.array(events.samples, dtype=np.float64).T
+    seconds = np.diff(time, append=demand.window)  # that each sample stands for
+    paid_for = np.where(np.isfinite(called), called, busy)  # unlimited workers cost what they work
+    sums = {"worker_seconds": paid_for, "busy_seconds": busy, "queue_seconds": queue}
+    totals |= {name: float(samples @ seconds) for name, samples in sums.items()}
     return TwinOutcome(
         seed=seed,
         totals=totals,
+        scenario=scenario,
         waits=np.array(events.waits),
         latencies=np.array(events.latencies),
         accept_latencies=events.accept_latencies(),

@@ -128,7 +128,7 @@ def cumulative(
 
 def knee(
     calls: Any, throughput: Any, fit: UslFit | PaymentGateway | None = None, *,
-    ideal: bool = False, response: bool = False, unit: str = "calls/s",
+    ideal: bool = False, response: bool = False, unit: str = "calls/s", load: str = "calls in flight",
 ) -> Picture:  # fmt: skip
     """Throughput against calls in flight: measured points, the curve, its peak, and the region past it.
 
@@ -136,7 +136,7 @@ def knee(
 
     `calls` (N, above 0) and `throughput` (in `unit`, at least 0), both empty for the curve alone. `fit`: from
     `fit_usl`, or a (healthy) gateway; without one the points stand alone. `ideal` adds the line of calls that do not
-    slow each other, `response` a second panel with the time per call R.
+    slow each other, `response` a second panel with the time per call R. `load` says in words what N counts.
 
     >>> print(knee([], [], PaymentGateway()))
     Peak: 86.6 calls/s at 160 calls in flight. At 400 calls in flight: 62.3 calls/s, 72 % of the peak.
@@ -146,12 +146,15 @@ def knee(
     measured = len(rates[0][0])
     words = f"{measured} measured, up to {brief(rates[0][1].max())} {unit}. " if measured else ""
     if law:
-        words += f"Peak: {brief(best)} {unit} at {brief(top)} calls in flight. " if top < math.inf else "No peak. "
-        words += f"At {brief(far)} calls in flight: {brief(rates[1][1][-1])} {unit}"
+        words += f"Peak: {brief(best)} {unit} at {brief(top)} {load}. " if top < math.inf else "No peak. "
+        words += f"At {brief(far)} {load}: {brief(rates[1][1][-1])} {unit}"
         words += f", {share(rates[1][1][-1], best)} of the peak." if top < far else "."
     per = unit.partition("/")[2] or f"1/({unit})"
     labels = (f"throughput ({unit})", f"time per call ({per})")
-    names = (f"peak: {brief(best)} {unit}\nat {brief(top)} calls", f"at the peak: {brief(top / best)} {per}")
+    names = (
+        f"peak: {brief(best)} {unit}\nat {brief(top)} {load.partition(' ')[0]}",
+        f"at the peak: {brief(top / best)} {per}",
+    )
     with rc_context(STYLE):
         half = new(11.0, 4.0).get_figwidth() / 2 if response else 0.0
         drawn, first = _sheet(4.0, right=0.25 + half, top=0.5)
@@ -159,7 +162,7 @@ def knee(
         for i, (axes, curves) in enumerate(zip(panels, (rates, times), strict=False)):
             high = 1.4 * max(float(np.max(y, initial=0.0)) for _, y in curves) or 1.0
             label = wrapped(labels[i], 72 * drawn.get_figheight() - 12)
-            axes.set(xlabel="calls in flight", ylabel=label, xlim=(0, far), ylim=(0, high))
+            axes.set(xlabel=load, ylabel=label, xlim=(0, far), ylim=(0, high))
             axes.plot(*curves[0], "o", color=INK, markersize=8, zorder=7, label="measured" if measured else "_")
             if law:
                 axes.plot(*curves[1], color=BLUE, label="fitted curve" if isinstance(fit, UslFit) else "the gateway")
