@@ -118,10 +118,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "right": 89.2453,
         "praise": "The fluid says 0, for the load is only 75 %. Yet 36 % wait.",
         "wrong": {
-            0: "That is the fluid. Below 100 % load it knows no wait. Add chance: fs.mmc.",
+            0: "That is the fluid. Below 100 % load it knows no wait. Add chance.",
+            22.5: "You divided by what 8 servers can do. Only the spare makes the queue shorter.",
+            30: "You divided by the requests that come. Only the spare makes the queue shorter.",
+            250: "That is the mean wait of those who do wait. The question is about all requests.",
+            360: "That is the share who wait, times 1,000. How long is the mean wait?",
             589: "That is queue and service together. The question is about the queue.",
-            357: "That is the share who wait, times 1,000. How long is the mean wait?",
-            1071: "That is the mean number waiting, times 1,000. The wait is that divided by 12 arrivals a second.",
         },
     },
     "one in ten waits": {

@@ -233,6 +233,10 @@ def test_03_explore_and_the_exercises() -> None:
     assert [round(each.wait, 1) for each in (patient, hasty)] == [6.0, 0.6]
     door = fs.mmc(12, 2, 8)
     assert round(1000 * door.wait) == 89 and round(100 * door.p_wait) == 36
+    work, b = 12 * 0.5, 1.0
+    for n in range(1, 9):  # the formula folded away in exercise 1
+        b = work * b / (n + work * b)
+    assert np.isclose(b / (1 - (1 - b) * work / 8), door.p_wait)
     assert fs.servers_for(100, 1, p_wait=0.1) == fs.square_root_staffing(100, 1.5) == 115
     for c, waiting in ((110, 24), (114, 12), (120, 3)):  # as the feedback says
         assert round(100 * fs.erlang_c(c, 100)) == waiting
