@@ -522,6 +522,17 @@ def test_no_warning_anywhere():
                 assert not np.isnan(station.wait_tail(t)).any() and not np.isnan(station.served_within(t)).any()
 
 
+def test_patience_without_end_and_without_a_steady_state_has_no_quantile() -> None:
+    """Infinity at once, as from `mmc`; patience that ends after 30 million years gives a number."""
+    load = np.array([20.0, 25.0, 30.0])
+    patient = erlang_a(load, 1.25, 20, np.inf).wait_quantile(0.99)
+    assert patient == approx(mmc(load, 1.25, 20).wait_quantile(0.99), rel=1e-12, floor=0)
+    assert np.isinf(patient).tolist() == [False, True, True]
+    assert erlang_a(30, 1.25, 20, [np.inf, 1e15]).wait_quantile([0.0, 0.99])[0] == 0.0
+    # In the fluid, as many give up until ln(30/25) of the patience as let the others be served.
+    assert erlang_a(30, 1.25, 20, 1e15).wait_quantile(0.99) == approx(1e15 * np.log(30 / 25), rel=1e-6, floor=0)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

@@ -188,9 +188,10 @@ class Station:
                 return math.log(tail / share) if tail > 0 else -750.0
 
             high = float(scale[i])
-            while excess(high) > 0:
+            while math.isfinite(high) and excess(high) > 0:
                 high *= 4.0
-            result[i] = brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14)
+            # Never, where the share has not been reached at any finite time: no steady state, and nobody gives up.
+            result[i] = brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14) if math.isfinite(high) else math.inf
         return result.reshape(shape)
 
 
