@@ -493,15 +493,11 @@ def test_06_a_hasty_crew_has_its_best_below_its_cliff_and_exercise_2_its_neighbo
     assert 0.79 < 150 / cliff(4) < 0.81 and 0.5 < 97 / cliff(4) < 0.53
 
 
-STEADY = fs.Demand([0, 1800], [40, 40])
-
-
-def at_the_end(brownout: float = 120, speed: float = 0.2, dt: float = 0.25, **design: Any) -> Any:
+def at_the_end(brownout: float = 120, load: float = 40, **design: Any) -> Any:
     """Orders a second at the end of notebook 07's half an hour."""
-    gateway = fs.PaymentGateway().brownout(300, 300 + brownout, speed)
-    return fs.simulate(
-        fs.Design.unlimited(**{"workers": 240, **design}), demand=STEADY, gateway=gateway, dt=dt
-    ).goodput[..., -1]
+    gateway, demand = fs.PaymentGateway().brownout(300, 300 + brownout, 0.2), fs.Demand([0, 1800], [load, load])
+    design = {"workers": 240, **design}
+    return fs.simulate(fs.Design.unlimited(**design), demand=demand, gateway=gateway).goodput[..., -1]
 
 
 def test_07_the_edge_is_where_the_rule_says_and_neither_retries_nor_the_trigger_move_it() -> None:
@@ -511,9 +507,10 @@ def test_07_the_edge_is_where_the_rule_says_and_neither_retries_nor_the_trigger_
     for attempts, brownout in ((1, 120), (3, 120), (3, 300)):
         end = at_the_end(brownout, attempts=attempts, workers=np.array([227, 228]))
         assert end[0] > 36 and end[1] < 5
-    for timeout, most in ((5, 120), (15, 324), (20, 412), (30, 561)):
-        end = at_the_end(timeout=timeout, workers=most * np.array([0.97, 1.03]))
-        assert end[0] > 36 and end[1] < 11
+    for timeout, most in ((5, 119), (10, 227), (15, 324), (20, 411), (30, 560)):
+        for load, brownout in ((20, 120), (20, 300), (40, 120), (110, 120), (110, 300)):
+            end = at_the_end(brownout, timeout=timeout, workers=most * np.array([0.97, 1.03]), load=load)
+            assert end[0] > min(0.9 * load, 37) and end[1] < 11
     assert round(1200 * (1 - np.exp(-15 / full))) == 324
 
 
@@ -539,9 +536,10 @@ def test_07_explore() -> None:
         start |= {"retry_budget": np.inf, "breaker_threshold": np.inf}
         return str(space["play"](start | changes).reading)
 
-    for brownout in (120, 300):
-        assert "stays down" in told(workers=230, brownout_length=brownout)
-        assert "heals" in told(workers=220, brownout_length=brownout)
+    for workers, seconds in ((230, 60), (240, 50), (260, 40), (280, 30), (300, 20), (320, 10)):
+        assert "heals" in told(workers=workers, brownout_length=seconds)
+        assert "stays down" in told(workers=workers, brownout_length=seconds + 10)
+    assert all("heals" in told(workers=220, brownout_length=seconds) for seconds in (120, 300))
     assert "heals" in told(load=14) and "stays down: 4.4" in told(load=16)
     assert "heals" in told(load=24, attempts=1) and "stays down" in told(load=26, attempts=1)
     assert "heals" in told(load=14, attempts=1) and "heals after 0 s" in told(brownout_length=0)
