@@ -322,8 +322,9 @@ def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
             marker, colour = (("X", RED), ("o", GREEN), ("s", BLUE), ("D", ORANGE))[i % 4]
             shown = np.maximum(row, FASTEST)
             axes.plot(shown, place, marker, color=colour, markersize=11, label=name, clip_on=False, zorder=5)
-            for x, y, time in zip(shown, place, map(seconds, row), strict=True):
-                axes.annotate(time, (x, y), (11, 0), textcoords="offset points", va="center")
+            for x, y, time in zip(shown, place, row, strict=True):
+                text = seconds(time) + " (off the scale)" * bool(time < FASTEST)
+                axes.annotate(text, (x, y), (11, 0), textcoords="offset points", va="center")
         slowest = max((float(np.nanmax(row, initial=1.0)) for row in times.values()), default=1.0)
         axes.set(xscale="log", xlim=(FASTEST, 4 * slowest), ylim=(len(CLOCKS) - 0.45, -0.55))
         axes.set_xlabel("seconds (log scale)")
