@@ -144,7 +144,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "step": 0.5,
         "slack": 1,
         "right": 37.5,
-        "praise": "Neither patience nor servers matter, as long as the queue is never empty: what cannot be served is lost.",
+        "praise": "As long as the queue is never empty, neither patience nor servers matter: what cannot be served is lost.",
         "wrong": {
             60: "60 are too many for each 100 that can be served. But they are a share of the 160 who come.",
             62.5: "That is the share who are served. The question is about the others.",

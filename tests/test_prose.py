@@ -254,6 +254,16 @@ def test_03_one_server_less_or_more_is_told_apart() -> None:
         assert expected in exercise.verdict(servers)
 
 
+def test_03_who_waits_does_so_for_one_over_the_spare() -> None:
+    """Of 1.25 calls a second at 95 % load. And the fluid is right from 110 % on, a room for 20 from 120 % on."""
+    heavy = fs.mmc(23.75, 1.25, 20)
+    assert np.isclose(heavy.wait / heavy.p_wait, 1 / 1.25)
+    load = np.linspace(1.1, 1.5, 9)
+    lost = 1 - 1 / load
+    assert abs(fs.erlang_a(load * 25, 1.25, 20, 30).p_abandon - lost).max() < 0.001
+    assert abs(fs.mmck(load * 25, 1.25, 20, 40).p_block - lost)[load >= 1.2].max() < 0.003
+
+
 def test_03_in_overload_the_queue_must_not_run_empty() -> None:
     """1 - 1/load is lost at 125 %, unless room, patience or servers are few."""
     assert round(100 * fs.mmck(31.25, 1.25, 20, 22).p_block, 1) == 24.5
