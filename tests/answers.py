@@ -104,6 +104,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "praise": "120 seconds with the brownout, and 72 on a healthy day.",
         "wrong": {
             10_344: "That keeps the promise only on a healthy day. With the brownout, somebody waits 168 seconds.",
+            6207: "Close. A place is a whole buyer: test whether you may round up.",
             4138: "That is the 48 seconds that the brownout takes. How many of the 120 are left?",
             14_482: "You added the 48 seconds. The brownout takes them away from the promise.",
             12_000: "That is the limit of the text. Compute the longest wait with it, and with the brownout.",

@@ -70,6 +70,8 @@ def test_a_full_queue_is_a_line_above_served() -> None:
     full = picture.figure.axes[0].lines[2]
     assert list(full.get_ydata()) == [50, 60, 110]
     assert "queue full\n(50)" in texts(picture)
+    near, far = (charts.cumulative([0, 10], [0, 60], [0, 60], limit=limit).figure.axes[0] for limit in (60, 61))
+    assert near.get_ylim()[1] == pytest.approx(1.05 * 120) and far.get_ylim()[1] == pytest.approx(1.2 * 60)
 
 
 def test_a_jump_counts_from_the_chosen_instant_on() -> None:

@@ -158,12 +158,12 @@ def test_01_exercises_as_their_solutions_tell() -> None:
 
 def test_02_explore_and_its_rulers() -> None:
     """Half the capacity: 8 min 53 s for 3 min 35 s. The brownout: 0, about 20, 48 s more. The limit: 58 and 12 s."""
-    explorer = cells_of("02_queues_as_fluid", "world", "explore-model", "explore")["shown"]
+    explorer = cells_of("02_queues_as_fluid", "world", "explore-model", "explore-show", "explore")["shown"]
 
     def wait(preset: str, moment: int) -> float:
         explorer.set(explorer.presets[preset] | {"moment": moment})
         lines = explorer.outcome.lines
-        (at, _, done), (low, number, _) = lines["rulers"]
+        (at, _, done), (low, number, _) = lines["buyer"]
         assert low == np.interp(at, *lines["served"]) and number == np.interp(at, *lines["joined"])
         assert abs(np.interp(done, *lines["served"]) - number) < 1e-6  # the end of the horizontal ruler is on the curve
         assert abs(np.interp(at, *lines["wait"]) - (done - at)) < 1e-6
@@ -172,18 +172,22 @@ def test_02_explore_and_its_rulers() -> None:
     assert (round(wait("half capacity", 179)), round(wait("healthy", 149))) == (533, 215)
     more = [wait("brownout", moment) - wait("healthy", moment) for moment in (65, 70, 75, 85, 200)]
     np.testing.assert_allclose(more, [0, 19.6, 48, 48, 48], atol=0.05)
+    for moment, words in ((65, 0), (70, 20), (75, 48)):
+        explorer.set(explorer.presets["brownout"] | {"moment": moment})
+        assert f"added by the slow minute {words} s" in repr(explorer)
     for limit, longest, away in ((5000, 58, "13,562"), (1000, 12, "17,562")):
         explorer.set(explorer.presets["limited"] | {"queue_limit": limit})
         assert round(max(explorer.outcome.lines["wait"][1])) == longest
         assert f"turned away {away}" in repr(explorer)
 
 
-def test_02_drain_formula_is_right_to_two_seconds_from_300_on() -> None:
-    space = cells_of("02_queues_as_fluid", "world")
-    queue = fs.fluid_queue(space["arrivals"], 86.2, dt=1).queue
-    empty = np.flatnonzero(queue[300:] == 0)[0] + 300
-    for second in (300, 350, 400):
-        assert abs(second + fs.drain_time(queue[second], space["demand"](second), 86.2) - empty) < 2
+def test_02_a_promise_of_half_an_hour_against_an_endless_room() -> None:
+    """A fifth more served, 1.3 million in vain; with either, the two hours serve the same."""
+    space = cells_of("02_queues_as_fluid", "world", "decide")
+    half_an_hour, endless = (space["table"].loc[name] for name in ("30 minutes", "no promise"))
+    assert round(endless["with people: served in all"] / half_an_hour["with people: served in all"], 1) == 1.2
+    assert round(endless["with people: gave up"] / 1e6, 1) == 1.3
+    assert endless["served in the 2 hours"] == half_an_hour["served in the 2 hours"] == 360_000
 
 
 def test_02_exercises_as_their_solutions_tell() -> None:

@@ -108,7 +108,9 @@ def cumulative(
         axes.fill_between(t, s, a, color=ORANGE, alpha=0.28, linewidth=0)
         axes.plot(t, a, color=BLUE)
         axes.plot(t, s, color=GREEN, linestyle="--")
-        axes.set(xlabel="time (s)", ylabel="buyers so far", ylim=(0, 1.2 * float(a[-1]) or 1.0))
+        full = float(s[-1]) + limit
+        high = max(1.2 * float(a[-1]), 1.05 * full if full <= 2 * a[-1] else 0.0)  # else it leaves the frame
+        axes.set(xlabel="time (s)", ylabel="buyers so far", ylim=(0, high or 1.0))
         axes.set_xlim(t[0], t[-1] if t[-1] > t[0] else t[0] + 1.0)
         if math.isfinite(limit):
             axes.plot(t, s + limit, color=GREY, linestyle=":")
@@ -117,7 +119,7 @@ def cumulative(
             words += f"\nAt {brief(at)} s: queue {depth}, wait {waits[1]}."
             until = min(t[i] + g.wait[i], t[-1])
             grid = np.linspace(t[0], t[-1], 200)
-            taken = [box for curve in (a, s) for box in boxes(axes, grid, np.interp(grid, t, curve))]
+            taken = [box for curve in (a, s, s + limit) for box in boxes(axes, grid, np.interp(grid, t, curve))]
             for x, y, cap in (([at, at], [s[i], a[i]], "_"), ([at, until], [a[i], a[i]], "|")):
                 axes.plot(x, y, color=INK, marker=cap, markersize=10, markeredgewidth=2, clip_on=False, zorder=5)
                 taken += boxes(axes, np.linspace(x[0], x[1], 60), np.linspace(y[0], y[1], 60))

@@ -87,9 +87,10 @@ def name_ends(axes: Any, ends: Sequence[End]) -> None:
     gap = max((text_size(text, 11.5)[1] for text, *_ in ends), default=0.0) / high
     places = spread(np.clip(at, 0, 1), gap, 0.4 * gap, 1.0)
     for (text, _, colour, dashes), y, place in zip(ends, at, places, strict=True):
-        look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "clip_on": False}
-        out = [1.0, 1.0 + 8 / wide, 1.0 + 26 / wide]
-        axes.plot(out, [min(max(y, 0.0), 1.0), place, place], transform=across, **look)
+        look = {"transform": across, "clip_on": False}
+        lead = [min(max(y, 0.0), 1.0), place]  # thin and grey, so that it does not look like more of the line
+        axes.plot([1.0, 1.0 + 8 / wide], lead, color=GREY, linewidth=0.8, **look)
+        axes.plot([1.0 + 8 / wide, 1.0 + 26 / wide], [place] * 2, color=colour, linestyle=dashes, linewidth=1.8, **look)
         axes.text(1.0 + 31 / wide, place, text, transform=across, va="center", fontsize=11.5)
 
 
