@@ -113,6 +113,12 @@ def test_axis_limits_move_in_big_steps() -> None:
     assert [round_up(x) for x in (0, 0.7, 1, 1.1, 4103, 5000, 12000)] == [1, 1, 1, 2, 5000, 5000, 20000]
 
 
+def test_an_empty_queue_has_true_numbers_on_its_axis() -> None:
+    axis = DropPicture(fs.simulate(fs.Design.unlimited(workers=1600, admit_rate=80))).queue.yaxis
+    for tick, label in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True):
+        assert float(label.get_text().replace(",", "")) == tick
+
+
 def test_a_batch_has_no_single_picture() -> None:
     batch = fs.simulate(fs.Design(workers=[80, 160]))
     for show in (DropPicture, lambda o: ledger({"batch": o}), lambda o: clocks({"batch": o}), fs.words.reading):

@@ -161,8 +161,8 @@ def plain_log(axis: Any) -> None:
 
 
 def thousands(axis: Any) -> None:
-    """Tick labels with a comma between thousands."""
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    """Tick labels with a comma between thousands, and a decimal where a tick has one: 12,000 or 2.5."""
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}" if abs(x) >= 100 else f"{x:.6g}"))
 
 
 Result = TypeVar("Result")
