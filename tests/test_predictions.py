@@ -347,6 +347,20 @@ def test_a_sketch_is_drawn_over_the_curve() -> None:
     assert picture.figure.axes[0].get_xlabel() == "time (s)"
 
 
+@pytest.mark.parametrize("rising", [True, False])
+def test_the_words_of_guess_and_truth_stand_off_the_curve(rising: bool) -> None:
+    g, x = guess(), np.linspace(0, 1000, 201)
+    y = x if rising else 1000 - x
+    g.lock(400)
+    picture = g.reveal(500, curve=(x, y), at=500)
+    picture.png()
+    axes = picture.figure.axes[0]
+    assert [text.get_text()[:8] for text in axes.texts] == ["the run:", "you: 400"]
+    for text in axes.texts:
+        box = text.get_window_extent()
+        assert not any(box.contains(*at) for at in axes.transData.transform(np.column_stack([x, y])))
+
+
 @pytest.mark.parametrize("presenter", [False, True])
 def test_no_words_leave_the_page(presenter: bool) -> None:
     canvas.presenter(presenter)

@@ -16,7 +16,8 @@ import numpy as np
 from matplotlib import rc_context
 
 from ..parameters import FloatArray, ParameterError
-from ..pictures.canvas import BLUE, GREEN, GREY, INK, STYLE, MimeBundle, Picture, mime_bundle, new
+from ..pictures.canvas import BLUE, GREEN, GREY, INK, STYLE, MimeBundle, Picture, boxes, mime_bundle, new
+from ..pictures.panels import name_near
 from ..pictures.sheets import beside, plain, rows, sheet
 from ..pictures.written import apart, gap, limits, number, one, points, readout
 from .stage import dress, status
@@ -162,13 +163,14 @@ class Guess(Prediction[float]):
         The number asked for is an x of the curve; or, when `at` gives the x, the y there.
         """
         words, truth, mine = self.compare(truth), one("truth", truth), self.locked
+        seen: dict[str, tuple[float, float]] = {}
         told = [("the run", truth, TRUTH)] + ([("you", mine, YOURS)] if mine is not None else [])
         with rc_context(STYLE):
             note = gap(mine, truth) if mine is not None else ""
             page, axes = sheet(1.3 + 0.6 * len(told) if curve is None else 4.4, self.question, note)
             if curve is None:
-                seen = [self.low, self.high, *(x for _, x, _ in told if math.isfinite(x) and (x > 0 or not self.log))]
-                axes.set(xscale="log" if self.log else "linear", xlim=(min(seen), max(seen)))
+                ends = [self.low, self.high, *(x for _, x, _ in told if math.isfinite(x) and (x > 0 or not self.log))]
+                axes.set(xscale="log" if self.log else "linear", xlim=(min(ends), max(ends)))
                 axes.set(ylim=(-0.5, len(told) - 0.5), yticks=range(len(told)))
                 labels = (self.unit + " (log scale)" * self.log, "")
             else:
@@ -181,16 +183,23 @@ class Guess(Prediction[float]):
             for row, (name, value, style) in enumerate(told):
                 text = self._words(value)
                 if curve is None:  # a log scale has no zero: its left end stands for it
-                    x, y, up = max(value, axes.get_xlim()[0]), float(row), 0
+                    x, y = max(value, axes.get_xlim()[0]), float(row)
                     axes.plot([x, x], [-0.5, y], **{**style, "marker": "", "linewidth": 1.5})
                 else:
                     x, y = (value, float(np.interp(value, *known))) if at is None else (at, value)
-                    text, up = f"{name}: {text}", 32 * row - 16
                 if math.isfinite(value):
                     axes.plot([x], [y], **style, clip_on=False, zorder=5)
-                    beside(axes, x, y, text, up)
+                    seen[f"{name}: {text}"] = (x, y)
+                    if curve is None:
+                        beside(axes, x, y, text, 0)
             if curve is None:
                 axes.set_yticklabels([name for name, *_ in told])
+            elif seen:
+                axes.autoscale_view()
+                grid, marks = np.linspace(known[0].min(), known[0].max(), 300), np.array([*seen.values()])
+                taken = boxes(axes, grid, np.interp(grid, *known)) + 4 * boxes(axes, marks[:, 0], marks[:, 1], half=8.0)
+                for text, place in seen.items():
+                    name_near(axes, text, place, taken, away=9.0)
         return Picture(page, words)
 
 
