@@ -354,10 +354,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "drops a month": {
         "step": 1,
-        "slack": 1,
-        "right": 730 / 3,
+        "slack": 0,
+        "right": 730 // 3,
         "praise": "Eight a day. Until then, switch off.",
         "wrong": {
+            244: "With so many drops, the machines would be up for longer than the month.",
             365: "That is with 2 hours up. Here it is 3.",
             2190: "You multiplied. More hours for each drop fit less often into a month.",
             730: "That is the number of hours in a month. How many of them does a drop take?",

@@ -244,6 +244,9 @@ def test_the_staircase_is_the_front_of_those_that_meet_the_targets() -> None:
     )
     assert list(line(picture, "misses a target").get_xdata()) == [2]
     assert "you: 6 at 3.5" in texts(picture)
+    assert stairs.get_marker() == "s" and list(stairs.get_markevery()) == [0, 1, 2]  # and so in the legend
+    named = charts.pareto(cost, value, you=(3.5, 6), name="protected")
+    assert "protected: 6 at 3.5" in texts(named) and " Protected: 6 at 3.5; " in repr(named)
     assert line(charts.pareto(cost, value), "front: no design beats these").get_xdata()[0] == 1  # no targets given
 
 

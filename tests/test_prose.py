@@ -603,7 +603,7 @@ def test_07_waves_without_jitter_stay_as_high_as_those_who_are_left() -> None:
 
 
 def test_08_explore() -> None:
-    space = cells_of("08_cost_of_a_window", "prices", "guess", "bill", "order", "month", "explorer-parts", "explore")
+    space = cells_of("08_cost_of_a_window", "prices", "guess", "bill", "order", "naive", "explorer-parts", "explore")
     explorer = space["shown"]
 
     def told(preset: str, **changes: float) -> tuple[str, dict[str, str]]:
@@ -614,19 +614,35 @@ def test_08_explore() -> None:
     assert {name for name in hours if hours[name] != month[name]} == {"workers on standby", "front door"}
     assert hours["workers on standby"] == "1.30" and month["workers on standby"] == "540.42"
     assert hours["front door"] == "0.24" and month["front door"] == "86.50"
-    for delay, cost, sold in ((5, "1.05", "21,797"), (120, "1.11", "16,810")):
+    for delay, cost, sold in ((5, "0.68", "21,797"), (120, "0.75", "16,810")):
         words = told("by the queue", scale_delay=delay)[0]
         assert f"cost {cost} dollars" in words and f"{sold} of" in words
     assert "missed: none" in told("warm 2 hours")[0]
 
 
-def test_08_half_the_workers_behind_a_queue_as_deep_and_minutes_as_insurance() -> None:
+def test_08_half_the_workers_behind_a_queue_as_deep() -> None:
     half = fs.simulate(fs.Design(workers=75))
     assert half.max_queue > 11_999 < fs.simulate().max_queue
-    door = fs.Prices().machine_hour * 24 / 10 * 6000 / 3600  # even with the front door up for 2 hours, as by the clock
-    clock = fs.simulate(fs.Design(warm_workers=20, scale_rate=5, scale_at=0, scale_delay=30))
-    short = fs.cost_per_order(fs.simulate(), fs.Prices(standby=300)) * fs.simulate().paid
-    assert short + door < fs.cost_per_order(clock) * clock.paid
+
+
+def test_08_minutes_save_a_dollar_and_calling_saves_cents_on_top() -> None:
+    twenty = fs.Prices(standby=300)
+    hours, minutes = (fs.cost_per_order(fs.simulate(), p) * fs.simulate().paid for p in (fs.Prices(), twenty))
+    assert (round(hours, 2), round(minutes, 2)) == (2.18, 0.74)
+    for delay, lost in ((30, 0), (60, 365)):
+        clock = fs.simulate(fs.Design(warm_workers=20, scale_at=0, scale_delay=delay))
+        assert round(fs.simulate().paid - clock.paid) == lost
+        assert 0.05 < minutes - fs.cost_per_order(clock, twenty) * clock.paid < 0.06
+    queue = fs.simulate(fs.Design(warm_workers=20, scale_queue=100, scale_delay=30))
+    begun = int(np.argmax(queue.queue > 100))
+    assert queue.workers_up[begun + int(29 / queue.dt)] == 20  # on their own until the others have started
+    door = fs.simulate(fs.Design(door_servers=16))
+    assert round(hours - fs.cost_per_order(door) * door.paid, 2) == 0.08
+
+
+def test_08_late_charges_are_buyers_who_were_told_that_it_failed() -> None:
+    naive = fs.simulate(fs.Design.naive())
+    assert naive.paid_late == 0 and 1_523 < naive.orphan_charges < naive.dead_lettered
 
 
 def test_08_three_thousand_designs() -> None:
@@ -634,6 +650,11 @@ def test_08_three_thousand_designs() -> None:
     words = str(space["show"](space["play_many"](lambda done, size: None)))
     assert "Designs: 3,000; 418 meet the targets; 19 on the front, from 17,201 at 1.12 to 22,697 at 2.54" in words
     assert "1 design that meets the targets beats that" in words
+    found, (cost, paid) = space["play_many"](lambda done, size: None), (space["window_cost"], fs.simulate().paid)
+    (one,) = found[found.all_met & (found.running <= cost) & (found.paid >= paid)].to_dict("records")
+    assert one["door_servers"] == 17 and round(one["paid"] - paid) == 26 and round(cost - one["running"], 2) == 0.1
+    design = fs.Design(**{name: one[name] for name in ("workers", "queue_limit", "door_servers", "max_wait")})
+    assert round(fs.simulate(design, demand=fs.Demand.drop().scaled(1.5)).accept_quantile(0.99), 2) == 1.24
 
 
 def test_08_exercise_3_as_its_solution_tells() -> None:

@@ -349,14 +349,14 @@ def phase(
 
 
 def pareto(
-    cost: Any, value: Any, *, ok: Any = None, you: tuple[float, float] | None = None, log_x: bool = False,
-    xlabel: str = "running cost per order (dollars)", ylabel: str = "buyers who paid",
+    cost: Any, value: Any, *, ok: Any = None, you: tuple[float, float] | None = None, name: str = "you",
+    log_x: bool = False, xlabel: str = "running cost per order (dollars)", ylabel: str = "buyers who paid",
 ) -> Picture:  # fmt: skip
     """Many designs at once: what each costs and what it brings, and the staircase of those that no other beats.
 
     `cost`, `value`: one of each per design; a design with an infinite or missing one (as a cost per order where nothing
     was sold) is left out and counted in the words. `ok`: which meet the targets, True or False; the staircase is then
-    theirs. `you`: your own design.
+    theirs. `you`: your own design, or another one by `name`.
 
     >>> print(pareto([1, 2, 2, 3], [10, 30, 20, 30], you=(2, 20)))
     Designs: 4; 2 on the front, from 10 at 1 to 30 at 2. You: 20 at 2; 1 design beats that.
@@ -375,7 +375,7 @@ def pareto(
         beat = int(np.sum(meets & (c <= a) & (v >= b) & ((c < a) | (v > b))))
         one, many = ("s", "") if beat == 1 else ("", "s")
         good = "" if ok is None else f"that meet{one} the targets "
-        words += f" You: {brief(b)} at {brief(a)}; {f'{beat:,}' if beat else 'no'} design{many} {good}beat{one} that."
+        words += f" {name.capitalize()}: {brief(b)} at {brief(a)}; {f'{beat:,}' if beat else 'no'} design{many} {good}beat{one} that."
     with rc_context(STYLE):
         drawn, axes = _sheet(4.2, top=0.45)
         axes.set(xlabel=xlabel, ylabel=ylabel)
@@ -383,20 +383,19 @@ def pareto(
             log_axis(axes, "x")
         look: dict[str, Any] = {"linestyle": "none", "rasterized": True}
         if not meets.all():
-            axes.plot(c[~meets], v[~meets], "x", color=GREY, alpha=0.5, markersize=5, label="misses a target", **look)
+            axes.plot(c[~meets], v[~meets], "x", color=GREY, alpha=0.8, markersize=5, label="misses a target", **look)
         kind = "a design" if ok is None else "meets all targets"
         axes.plot(c[meets], v[meets], "o", color=BLUE, alpha=0.5, markersize=5, markeredgewidth=0, label=kind, **look)
         axes.margins(0.08)
         if you is not None:
             axes.plot(a, b, "*", color=RED, markeredgecolor=INK, markersize=20, zorder=6)
-        right = axes.get_xlim()[1]
         axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())
         if best.size:
-            stairs = [*c[best], right], [*v[best], v[best[-1]]]
-            among = "" if ok is None else " that meets all targets"
-            axes.step(*stairs, where="post", color=INK, linewidth=2, label=f"front: no design{among} beats these")
-            axes.plot(c[best], v[best], "s" if best.size <= 30 else "", color=INK, markersize=6)
+            stairs = [*c[best], axes.get_xlim()[1]], [*v[best], v[best[-1]]]
+            kind = f"front: no design{'' if ok is None else ' that meets all targets'} beats these"
+            marks: dict[str, Any] = {"marker": "s" if best.size <= 30 else "", "markevery": [*range(best.size)]}
+            axes.step(*stairs, where="post", color=INK, label=kind, **marks)
         if you is not None:
-            name_near(axes, f"you: {brief(b)} at {brief(a)}", (a, b), [], away=13.0, weight="bold")
+            name_near(axes, f"{name}: {brief(b)} at {brief(a)}", (a, b), 4 * boxes(axes, c, v), 13.0, weight="bold")
         _key(axes)
     return Picture(drawn, words)
