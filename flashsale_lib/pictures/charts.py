@@ -255,9 +255,8 @@ def waterfall(
         room = size_of(axes)[0]
         low = min(0.0, *(start + min(amount, 0.0) for _, start, amount, *_ in bars))
         ends = [(start + max(amount, 0.0), text_size(money(amount))[0] + 14) for _, start, amount, *_ in bars]
-        scale = (
-            max((high - low) / (room - text - 6) for high, text in ends) or 1 / room
-        )  # dollars per point: all labels fit
+        # Dollars per point, so that all labels fit.
+        scale = max((high - low) / (room - text - 6) for high, text in ends) or 1 / room
         low -= 6 * scale * (low < 0)
         axes.set(xlim=(low, low + room * scale), ylim=(places[-1] + 0.6, -0.6), xlabel=unit)
         for y, (_, start, amount, colour, hatch), (high, _) in zip(places, bars, ends, strict=True):
