@@ -124,13 +124,32 @@ def setting(name: str, design: Design) -> str:
     return f"{value(row, number)} {unit}"
 
 
+def chance(probability: float) -> str:
+    """A probability that was estimated from some hundred draws, in words.
+
+    >>> chance(0.744), chance(0.9975), chance(1.0)
+    ('74 %', 'over 99 %', '100 %')
+    """
+    return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
+
+
+MEASURED = ("served_share", "wait_p95", "gateway_load", "accept_p99", "cost_per_order")
+"""What the memo's table of days shows."""
+
+
 def memo(
-    design: Design, drop: Outcome, table: pd.DataFrame, reasons: Mapping[str, str], odds: pd.DataFrame | None = None
+    design: Design,
+    drop: Outcome,
+    table: pd.DataFrame,
+    reasons: Mapping[str, str],
+    odds: pd.DataFrame | None = None,
+    attempt: int = 1,
 ) -> str:
     """The memo: what is asked, what was chosen and why, what five days showed, and what is not certain.
 
     `drop`, `table`: the outcome of the drop and the result of `kata.judge`. `reasons`: answers to the questions of
     `REASONS`; what is missing is left as a line to fill in. `odds`: the result of `kata.odds`, where it was asked for.
+    `attempt`: from the second on, the days had been seen before, and the memo says so.
     """
     failed = lost(table)
     lines = [
@@ -150,9 +169,16 @@ def memo(
     for key, question in REASONS.items():
         answer = " ".join(reasons.get(key, "").split())
         lines += [f"**{question}** {answer or '...'}", ""]
-    lines += ["## What five days showed", "", "| day | survived | missed |", "|---|---|---|"]
+    lines += [
+        "## What five days showed", "",
+        f"| day | survived | {' | '.join(TITLES[name] for name in MEASURED)} | missed |", f"|{'---|' * (3 + len(MEASURED))}",
+    ]  # fmt: skip
     for name in SCENARIOS:
-        lines.append(f"| {name} | {'no' if name in failed else 'yes'} | {failed.get(name, 'nothing')} |")
+        day = table[table.scenario == name].set_index("target").measured
+        cells = [name, "no" if name in failed else "yes", *(said(target, day[target]) for target in MEASURED)]
+        lines.append(f"| {' | '.join(cells)} | {failed.get(name, 'nothing')} |")
+    if attempt > 1:
+        lines += ["", f"This is attempt {attempt}: the days had been seen before, so that they test the design less."]
     lines += ["", "## What is not certain", ""]
     if odds is None:
         lines.append(
@@ -162,7 +188,8 @@ def memo(
         likely: dict[str, Any] = dict(zip(odds.target, odds.probability, strict=True))
         weakest = min(TITLES, key=lambda name: likely[name])
         lines.append(
-            f"With turnout and gateway speed uncertain, all targets of the planned day hold with {100 * likely['all of them']:.0f} % "
-            f"probability. The weakest is: {TITLES[weakest]}, {100 * likely[weakest]:.0f} %."
+            "Assumed: one drop in 20 brings more than 1.5 times the buyers, and the gateway's time per call is known to about 10 %. Then "
+            f"all targets of the planned day hold with {chance(likely['all of them'])} probability. The weakest is: "
+            f"{TITLES[weakest]}, {chance(likely[weakest])}. The other days were not varied."
         )
     return "\n".join([*lines, ""])

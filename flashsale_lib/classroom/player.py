@@ -12,7 +12,7 @@ from ..model.demand import Demand
 from ..model.drop import simulate
 from ..model.outcome import Outcome
 from ..model.scenario import Buyers, Design, PaymentGateway
-from ..parameters import ParameterError, parameter, parameters
+from ..parameters import Parameter, ParameterError, parameter, parameters
 from ..pictures.canvas import MimeBundle, mime_bundle, round_up
 from ..pictures.diagram import SWITCHES, Diagram, can_switch, still, switched
 from . import stage
@@ -30,7 +30,7 @@ class Player(Board):
     ----------
     designs : the design to show, or several by name, which become buttons (`fs.controls.PRESETS`). The first one is
         the start, and what reset returns to.
-    names : fields of `Design` that get a slider.
+    names : fields of `Design` that get a slider, by name, or as a `Parameter` with a slider of its own.
     demand, buyers, gateway : as in `simulate`.
     at : s, where the playhead stands at first; None for the moment when most buyers arrive.
 
@@ -51,7 +51,7 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
         self,
         designs: Design | Mapping[str, Design] | None = None,
         *,
-        names: Iterable[str] = ("workers", "queue_limit", "admit_rate"),
+        names: Iterable[str | Parameter] = ("workers", "queue_limit", "admit_rate"),
         demand: Demand | None = None,
         buyers: Buyers | None = None,
         gateway: PaymentGateway | None = None,
@@ -64,7 +64,7 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
             {name: {field: getattr(design, field) for field in FIELDS} for name, design in designs.items()}
         )
         self._scenario: dict[str, Any] = {"demand": demand, "buyers": buyers, "gateway": gateway}
-        rows = [parameter("design", name) for name in names]
+        rows = [parameter("design", name) if isinstance(name, str) else name for name in names]
         self.sliders = {
             row.name: slider(row, self._start[row.name], [p[row.name] for p in self.presets.values()]) for row in rows
         }

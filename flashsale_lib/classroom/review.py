@@ -6,6 +6,7 @@ import base64
 import html
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..decisions.cost import cost_per_order
 from ..decisions.scorecard import score
 from ..model.outcome import Outcome
 from ..model.scenario import Design
-from ..parameters import ParameterError
+from ..parameters import ParameterError, parameter
 from ..pictures.canvas import Picture
 from ..pictures.charts import pareto
 from ..pictures.sheets import rows
@@ -25,11 +26,11 @@ from . import stage
 from .controls import Values, html_table
 from .exercises import SOLVED, Exercise
 from .jobs import Job, Progress
-from .memo import REASONS, TITLES, bound, lost, memo, said, survivals, told, verdict
+from .memo import REASONS, TITLES, bound, chance, lost, memo, said, survivals, told, verdict
 from .player import Player
 
-STARTS = {"naive": Design.naive(), "timid": Design.unlimited(workers=40)}
-"""Where a learner may start: neither of them is the answer."""
+STARTS = {"naive": replace(Design.naive(), door_servers=16), "timid": Design.unlimited(workers=40, door_servers=16)}
+"""Where a learner may start: neither of them is the answer. 16 door servers do on the planned day, and on no larger one."""
 DESIGNS = 10_000
 PAST_NOON = "It is past 12:00: nothing can be changed any more. A new attempt starts before 12:00 again."
 
@@ -38,15 +39,15 @@ class Review(Player):
     """The board of the kata: a `Player` of the drop, with a live scorecard, that can be committed once.
 
     Before 12:00 every slider and switch plays the drop again, and the scorecard says which targets it meets. `commit`
-    locks all of it and plays the five days of `fs.kata` with the design untouched; only then it shows our own
-    designs, a map of random ones, the odds, and the memo. `again` starts a new attempt.
+    locks all of it and plays the five days of `fs.kata` with the design untouched; only then it shows a map of random
+    designs, the odds, and the memo; and our own designs once one has survived all days. `again` starts a new attempt.
 
     Its text is the verdict (strict nbval compares it); a front end without a kernel shows the picture of the drop.
 
     >>> board = Review()
     >>> board
     Attempt 1, before 12:00. On the drop, 2 of 7 targets are met: 4,626 of 33,550 buyers pay.
-    >>> board.set({"workers": 130, "max_wait": 75})
+    >>> board.set({"workers": 130, "max_wait": 75, "door_servers": 24})
     >>> board.commit()
     >>> board
     Attempt 1, past 12:00. Survived 5 of 5 days.
@@ -67,6 +68,9 @@ class Review(Player):
             "a new attempt", self._pressed_again, "Unlock, with the design as it is", "undo"
         )
         self.again_button.disabled = True
+        self.reveal_button = stage.button(
+            "give up: show three designs of ours", self._pressed_reveal, "They say what survives", "eye"
+        )
         self.map = Job(self._survey, self._map, label=f"Play {DESIGNS:,} random designs")
         self.odds = Job(self._odds, self._odds_picture, label="How likely is it to hold?")
         self.reasons = {
@@ -78,14 +82,15 @@ class Review(Player):
         }  # fmt: skip
         for box in self.reasons.values():
             box.observe(self._write, names="value")
-        super().__init__(STARTS, names=kata.KNOBS)
+        knobs = [replace(parameter("design", name), slider=slider) for name, slider in kata.SLIDERS.items()]
+        super().__init__(STARTS, names=knobs)
 
     def _layout(self) -> widgets.VBox:
         board = super()._layout()
         wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
         self.afterwards = widgets.VBox(
             [
-                _head("Three designs of ours"), self.references,
+                _head("Three designs of ours"), self.reveal_button, self.references,
                 _head("Your design among random ones"), self.map.widget,
                 _head("If turnout and gateway are not as planned"), self.odds.widget,
                 _head("Your design memo"), *self.reasons.values(), self.paper,
@@ -109,12 +114,22 @@ class Review(Player):
         self.result = kata.judge(self.committed)
         self._lock(True)
         self.days.value = days_table(self.result)
-        self.references.value = references_table()
+        if self.result.met.all():
+            self.reveal()
         self.afterwards.layout.display = ""
         self.odds.clear()
         self.map.redraw()  # the designs of an earlier attempt, with the point of this one
         self._write()
         self._tell()
+
+    def reveal(self) -> None:
+        """Show our designs: of itself once a design has survived all days, before that when asked to."""
+        self.references.value = references_table()
+        self.reveal_button.layout.display = "none"
+
+    def _pressed_reveal(self) -> None:
+        self.reveal()
+        self.map.button.focus()
 
     def _pressed_commit(self) -> None:
         """A button that is disabled loses the focus: hand it on to its neighbour, for those without a mouse."""
@@ -213,7 +228,7 @@ class Review(Player):
         if self.committed is None or self.result is None:
             return
         answers = {key: box.value for key, box in self.reasons.items()}
-        self.memo = memo(self.committed, self.outcome, self.result, answers, self.odds.result)
+        self.memo = memo(self.committed, self.outcome, self.result, answers, self.odds.result, self.attempt)
         self.paper.value = download(self.memo, "design-memo.md")
 
 
@@ -299,7 +314,7 @@ def odds_picture(table: Any) -> Picture:
     """The probability that each target holds, as bars."""
     titles = {**TITLES, "all of them": "all of them"}
     likely = {titles[r.target]: float(r.probability) for r in table.itertuples()}
-    notes = {name: [f"{100 * p:.0f} %"] for name, p in likely.items()}
+    notes = {name: [chance(p)] for name, p in likely.items()}
     words = ", ".join(f"{name} {note[0]}" for name, note in notes.items())
     return Picture(
         rows("Probability that a target of the drop holds", notes, likely, "all of them"), f"Holds with: {words}."

@@ -16,26 +16,28 @@ from ..model.demand import Demand
 from ..model.drop import lay_out, simulate
 from ..model.outcome import Outcome
 from ..model.scenario import Buyers, Design, PaymentGateway
-from ..parameters import INF, ParameterError
+from ..parameters import INF, ParameterError, Slider
 from .scorecard import Targets, all_met, measures, score
 from .sweeps import sample, sweep
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RANGES: dict[str, tuple[float, float]] = {
-    "admit_rate": (40.0, 1000.0),
-    "admit_burst": (0.0, 5000.0),
-    "max_wait": (30.0, 600.0),
-    "queue_limit": (500.0, 30_000.0),
-    "workers": (40.0, 400.0),
-    "timeout": (2.0, 30.0),
-    "attempts": (1.0, 5.0),
-    "backoff": (0.5, 20.0),
-    "door_servers": (12.0, 64.0),
+SLIDERS = {
+    "admit_rate": Slider(40, 1000, 20, log=True, unlimited=True),
+    "admit_burst": Slider(0, 5000, 100),
+    "max_wait": Slider(30, 600, 5, unlimited=True),
+    "queue_limit": Slider(500, 30_000, 500, unlimited=True),
+    "workers": Slider(40, 400, 10),
+    "timeout": Slider(2, 30),
+    "attempts": Slider(1, 5),
+    "backoff": Slider(0.5, 20, 0.5),
+    "door_servers": Slider(12, 64, 2),
 }
-"""What a learner may set, and between which values random designs are drawn."""
-KNOBS = tuple(RANGES)
+"""What a learner may set, and how finely: all that our three designs set is among it."""
+KNOBS = tuple(SLIDERS)
+RANGES = {name: (slider.low, slider.high) for name, slider in SLIDERS.items()}
+"""Between which values random designs are drawn."""
 OPEN = {"admit_rate": 0.5, "max_wait": 0.5, "queue_limit": 0.25}
 """Share of random designs that leave this limit out."""
 TARGETS = Targets()
@@ -86,9 +88,9 @@ REFERENCES: dict[str, tuple[Design, str]] = {
     ),
     "a promise": (
         Design(workers=130, queue_limit=INF, max_wait=75.0),
-        "No number of places, but a promise: the door closes while the estimated wait is above 75 seconds. When the gateway slows, "
-        "the estimate rises and the door closes sooner. The estimate comes late, so the promise is 75 and not 120 seconds. "
-        "It survives all five days.",
+        "No number of places, but a promise: the door closes while the estimated wait is above 75 seconds. Whatever the gateway's speed "
+        "on that day, the wait is the same. When the speed changes within the day, the estimate comes late: so the promise is 75 and not "
+        "120 seconds, and in the brownout 6,500 places would sell 11 % more at the same wait. It survives all five days.",
     ),
     "thrifty": (
         Design(workers=90, queue_limit=5500.0, door_servers=20.0),
