@@ -55,7 +55,7 @@ def test_five_to_thirty_per_cent_of_random_designs_meet_all_targets_of_the_drop(
     """About 10 % do: of 2,000, chance moves that by 0.7 percentage points."""
     assert 0.07 < surveys["the drop"].all_met.mean() < 0.14
     everything = np.all([table.all_met for table in surveys.values()], axis=0)
-    assert 0.03 < everything.mean() < 0.08  # half of these survive all five days
+    assert 0.01 < everything.mean() < 0.04  # a quarter of these survive all five days
 
 
 def test_no_knob_alone_decides(surveys: dict[str, pd.DataFrame]) -> None:
@@ -73,14 +73,14 @@ def test_no_knob_alone_decides(surveys: dict[str, pd.DataFrame]) -> None:
 
 
 def test_workers_decide_most_but_not_enough(surveys: dict[str, pd.DataFrame]) -> None:
-    """More workers than the gateway's best never pass the drop; with fewer, over a third of designs does, and a sixth all days."""
+    """More workers than the gateway's best never pass the drop; with fewer, over a third of designs does, and a tenth all days."""
     workers = surveys["the drop"].workers
     everything = np.all([table.all_met for table in surveys.values()], axis=0)
     passed = surveys["the drop"].all_met
     assert not passed[workers > DROP.gateway.peak()[0]].any()
     fitting = workers.between(80, 160)
     assert fitting.sum() > 300  # 5 times the standard error of 2.5 percentage points stays within these bounds
-    assert 0.25 < passed[fitting].mean() < 0.55 and 0.05 < everything[fitting].mean() < 0.3
+    assert 0.25 < passed[fitting].mean() < 0.55 and 0.03 < everything[fitting].mean() < 0.2
 
 
 @pytest.mark.parametrize("name", kata.KNOBS)
@@ -91,11 +91,11 @@ def test_no_single_change_saves_the_naive_design(name: str) -> None:
 
 
 def test_each_of_the_other_days_stops_some_designs_that_pass_the_drop(surveys: dict[str, pd.DataFrame]) -> None:
-    """Each about a sixth of them, the brownout a third: of some 190 that pass, chance moves that by 3 percentage points."""
+    """Each about a sixth of them, the brownout six in ten: of some 190, chance moves that by 3.5 percentage points."""
     planned = surveys["the drop"].all_met
     stopped = {name: float((~surveys[name].all_met[planned]).mean()) for name in list(kata.SCENARIOS)[1:]}
-    assert all(0.05 < share < 0.5 for share in stopped.values())
-    assert max(stopped, key=lambda name: stopped[name]) == BROWNOUT
+    brownout = stopped.pop(BROWNOUT)
+    assert all(0.05 < share < 0.35 for share in stopped.values()) and 0.45 < brownout < 0.75
 
 
 def test_bots_cost_a_door_without_tokens_only_its_quick_answer() -> None:

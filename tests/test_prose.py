@@ -664,12 +664,51 @@ def test_08_exercise_3_as_its_solution_tells() -> None:
     assert round(fs.simulate().paid - one.paid) == 1179
 
 
-def test_09_two_of_three_that_pass_the_planned_day_fail_on_another() -> None:
-    """Of other random designs as well: a third survives, give or take three standard errors of 4 percentage points."""
+def test_09_four_of_five_that_pass_the_planned_day_fail_on_another() -> None:
+    """Of other random designs as well: a fifth survives, give or take three standard errors of 3.5 percentage points."""
     designs = fs.kata.draw(1500, seed=11)
     passed = designs[fs.kata.survey(designs).all_met]
     days = {name: fs.kata.survey(passed, scenario=day).all_met for name, day in fs.kata.SCENARIOS.items()}
-    assert 0.25 < np.mean(np.all(list(days.values()), axis=0)) < 0.5
+    assert 0.1 < np.mean(np.all(list(days.values()), axis=0)) < 0.31
     assert min(days, key=lambda name: days[name].mean()) == "a 90 s brownout"
     demand = fs.kata.SCENARIOS["the drop"].demand
     assert round((demand.cumulative(90) - demand.cumulative(60)) / demand.total, 2) == 0.45
+
+
+def test_09_calls_of_four_seconds_and_buyers_who_fail_twice() -> None:
+    """Exponential times: exp(-10/4) = 8 % take more than 10 s. With one call in ten failing: 1 % twice, 0.1 % three times."""
+    assert round(100 * np.exp(-10 / 4)) == 8
+    brownout = fs.kata.SCENARIOS["a 90 s brownout"]
+    assert brownout.gateway.error_rate == 0.1 and fs.kata.TARGETS.failed_share == 0.005
+    failed = {
+        n: fs.score(fs.kata.play(fs.Design(workers=130, queue_limit=6500, attempts=n), brownout), brownout.targets)
+        for n in (2, 3)
+    }
+    assert [card.set_index("target").met["failed_share"] for card in failed.values()] == [False, True]
+
+
+def test_09_which_day_misses_what() -> None:
+    """The cost on the quiet day alone; the quick answer on the two days with more requests alone."""
+    designs = fs.kata.draw(1000, seed=0)
+    passed = designs[fs.kata.survey(designs).all_met]
+    missed = {}
+    for name, day in fs.kata.SCENARIOS.items():
+        table = fs.kata.survey(passed, scenario=day)
+        missed[name] = {
+            target
+            for target in ("accept_p99", "cost_per_order")
+            if (table[target] > getattr(day.targets, target)).any()
+        }
+    assert [name for name, targets in missed.items() if "cost_per_order" in targets] == ["a quiet day"]
+    assert [n for n, targets in missed.items() if "accept_p99" in targets] == ["1.5 times the turnout", "a bot wave"]
+
+
+def test_09_a_promise_against_places() -> None:
+    """Of the reference "a promise": on its brownout day 6,500 places sell 11 % more at the same wait; 110 s would break."""
+    day, promise = fs.kata.SCENARIOS["a 90 s brownout"], fs.kata.REFERENCES["a promise"][0]
+    places = fs.kata.play(fs.Design(workers=130, queue_limit=6500), day)
+    ours = fs.kata.play(promise, day)
+    assert round(100 * (places.paid / ours.paid - 1)) == 11
+    assert abs(places.wait_quantile(0.95) - ours.wait_quantile(0.95)) < 2
+    assert fs.kata.survived(fs.Design(workers=130, queue_limit=6500)) == dict.fromkeys(fs.kata.SCENARIOS, True)
+    assert fs.kata.play(fs.Design(workers=130, queue_limit=np.inf, max_wait=110), day).wait_quantile(0.95) > 120

@@ -29,8 +29,11 @@ from .jobs import Job, Progress
 from .memo import REASONS, TITLES, bound, chance, lost, memo, said, survivals, told, verdict
 from .player import Player
 
-STARTS = {"naive": replace(Design.naive(), door_servers=16), "timid": Design.unlimited(workers=40, door_servers=16)}
-"""Where a learner may start: neither of them is the answer. 16 door servers do on the planned day, and on no larger one."""
+STARTS = {
+    "naive": replace(Design.naive(), attempts=2, door_servers=16),
+    "timid": Design.unlimited(workers=40, attempts=2, door_servers=16),
+}
+"""Where a learner may start: neither is the answer. 2 attempts and 16 door servers do on the planned day, not on others."""
 DESIGNS = 10_000
 PAST_NOON = "It is past 12:00: nothing can be changed any more. A new attempt starts before 12:00 again."
 
@@ -46,8 +49,8 @@ class Review(Player):
 
     >>> board = Review()
     >>> board
-    Attempt 1, before 12:00. On the drop, 2 of 7 targets are met: 4,626 of 33,550 buyers pay.
-    >>> board.set({"workers": 130, "max_wait": 75, "door_servers": 24})
+    Attempt 1, before 12:00. On the drop, 2 of 7 targets are met: 4,634 of 33,550 buyers pay.
+    >>> board.set({"workers": 130, "max_wait": 75, "attempts": 3, "door_servers": 24})
     >>> board.commit()
     >>> board
     Attempt 1, past 12:00. Survived 5 of 5 days.

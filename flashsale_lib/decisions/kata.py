@@ -62,9 +62,9 @@ SCENARIOS: dict[str, Scenario] = {
         targets=replace(TARGETS, served_share=0.4),
     ),
     "a 90 s brownout": Scenario(
-        "For 90 seconds in the rush, the gateway runs at half its speed. Its calls may take 5 seconds that day, and at least "
-        "40 % must be served.",
-        gateway=PaymentGateway().brownout(120.0, 210.0, 0.5),
+        "For 90 seconds in the rush, the gateway runs at half its speed, and all day one call in ten fails. Its calls may take 5 "
+        "seconds that day, and at least 40 % must be served.",
+        gateway=PaymentGateway(error_rate=0.1).brownout(120.0, 210.0, 0.5),
         targets=replace(TARGETS, response_time=5.0, served_share=0.4),
     ),
     "a bot wave": Scenario(
