@@ -4,7 +4,9 @@ import builtins
 import copy
 import math
 import threading
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,9 @@ DEMAND = steady(120, 60)  # short: the plain step takes a second for an hour
 @pytest.fixture
 def fresh():
     """The engine as after a new import: whether numba is there is asked again, here and after the test."""
-    engine.compiled.cache_clear()
+    engine._compiled.cache_clear()
     yield
-    engine.compiled.cache_clear()
+    engine._compiled.cache_clear()
 
 
 def no_numba(monkeypatch):
@@ -76,7 +78,7 @@ def test_plain_and_compiled_policies_agree():
 def test_without_numba_the_same_numbers_come_slower(monkeypatch, fresh):
     expected = totals()
     no_numba(monkeypatch)
-    engine.compiled.cache_clear()
+    engine._compiled.cache_clear()
     assert engine.compiled() is None
     assert totals() == pytest.approx(expected, rel=1e-9, abs=1e-9)
     with pytest.raises(ImportError, match=r"compiled=True, but numba cannot be imported, .*; leave compiled unset"):
@@ -89,12 +91,29 @@ def test_the_environment_can_forbid_compiling(monkeypatch, fresh):
     with pytest.raises(ImportError, match="FLASHSALE_COMPILE=0 forbids it"):
         totals(compiled=True)
     monkeypatch.setenv("FLASHSALE_COMPILE", "1")
-    engine.compiled.cache_clear()
+    engine._compiled.cache_clear()
     pytest.importorskip("numba")
     assert engine.compiled() is not None
 
 
 # ---- the compiler --------------------------------------------------------------------------------------------------
+
+
+def test_threads_that_come_first_together_wait_for_one_compiler(monkeypatch):
+    """Two at once would leave machine code in a folder that neither meant: numba's cache folder is a global setting."""
+    began = []
+
+    def slow(*_, **__):
+        began.append(threading.current_thread())
+        time.sleep(0.05)
+        return {"run_many": began}
+
+    engine._compiled.cache_clear()
+    monkeypatch.setattr(engine, "compile_functions", slow)
+    with ThreadPoolExecutor(4) as pool:
+        found = [each.result() for each in [pool.submit(engine.compiled) for _ in range(4)]]
+    engine._compiled.cache_clear()
+    assert len(began) == 1 and all(each is began for each in found)
 
 
 def test_functions_call_one_another_across_modules_and_can_be_replaced():

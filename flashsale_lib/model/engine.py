@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +33,17 @@ def _array(count: int) -> FloatArray:
     return np.zeros(count)
 
 
-@cache
+_compiling = threading.Lock()
+
+
 def compiled() -> Callable[..., None] | None:
     """The step compiled by numba, or None where it cannot be."""
+    with _compiling:  # threads that come first together wait for one compiler, whose cache folder is a global setting
+        return _compiled()
+
+
+@cache
+def _compiled() -> Callable[..., None] | None:
     functions = compile_functions(pieces, policies, step, zeros=_array)
     return functions["run_many"] if functions else None
 
