@@ -179,11 +179,14 @@ static void play(const double *p, const double *arrivals, long steps, double dt,
         if (rest > 0) into = rate <= 0 ? dt : leave == 0 ? rest / rate : log1p(rest * leave / rate) / leave;
         wait[k] = (turn - k) * dt + least(into, dt);
     }
-    double *count = calloc(bins, sizeof(double));
+    double *count = calloc(bins, sizeof(double)), longest = 0;
     for (long k = 0; k < steps; k++) {
         double w = 0.5 * (wait[k] + wait[k + 1]);
-        count[bin_of(w, first, scale, bins - 1)] += admitted_path[k] * exp(-w * leave);
+        double stayed = admitted_path[k] * exp(-w * leave);
+        count[bin_of(w, first, scale, bins - 1)] += stayed;
+        if (stayed > 0) longest = most(longest, w);
     }
+    peak[3] = longest;
     for (int i = 0; i < bins; i++) waits[i] = count[i];
     free(count);
 }
@@ -192,7 +195,7 @@ void play_many(const double *rows, long from, long to, const double *arrivals, l
                double *peaks, float *waits, float *accepts, const double *edges, int bins) {
     double *work = malloc(5 * (steps + 1) * sizeof(double));
     for (long i = from; i < to; i++)
-        play(rows + i * PARAMETERS, arrivals, steps, dt, totals + i * FIELDS, peaks + i * 3, waits + i * bins,
+        play(rows + i * PARAMETERS, arrivals, steps, dt, totals + i * FIELDS, peaks + i * 4, waits + i * bins,
              accepts + i * (LOAD_BINS + bins), edges, bins, work);
     free(work);
 }

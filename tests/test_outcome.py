@@ -231,3 +231,19 @@ def test_times_without_calls_do_not_count_in_the_time_of_a_call():
     outcome = fs.simulate(fs.Design.unlimited(), demand=fs.Demand([0, 60, 60, 700], [50, 50, 0, 0]), gateway=gateway)
     assert outcome.call_quantile(0.5) == pytest.approx(0.8 * np.log(2), rel=1e-6)
     assert outcome.latency_quantile(0.5) == pytest.approx(0.8 * np.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("design", [fs.Design(), fs.Design.naive(), fs.Design(workers=90, queue_limit=5_500)])
+def test_nobody_waits_longer_than_the_longest_wait(design):
+    """All quantiles lie below it, the last one within a bin (0.6 %); buyers count by the middle of their step."""
+    outcome = fs.simulate(design)
+    middle = 0.5 * (outcome.wait[1:] + outcome.wait[:-1])
+    assert outcome.longest_wait == pytest.approx(middle[np.diff(outcome.time) > 0].max(), rel=1e-12)
+    quantiles = outcome.wait_quantile([0.5, 0.95, 0.999, 1.0])
+    assert np.all(quantiles <= outcome.longest_wait)
+    assert quantiles[-1] == pytest.approx(outcome.longest_wait, rel=6.5e-3)
+
+
+def test_where_nobody_comes_nobody_waits():
+    outcome = fs.simulate(demand=fs.Demand([0, 60], [0, 0]))
+    assert outcome.longest_wait == 0 and np.isnan(outcome.wait_quantile(0.95))

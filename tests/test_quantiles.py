@@ -31,8 +31,8 @@ def test_shapes():
 # ---- from bins -----------------------------------------------------------------------------------------------------
 
 
-def bins(counts, edges, q):
-    return from_bins(np.array(counts), np.array(edges, dtype=float), np.array(q, dtype=float)).tolist()
+def bins(counts, edges, q, longest=math.inf):
+    return from_bins(np.array(counts), longest, np.array(edges, dtype=float), np.array(q, dtype=float)).tolist()
 
 
 def test_bins_by_hand():
@@ -44,6 +44,7 @@ def test_bins_by_hand():
     assert bins([0, 1, 0, 0], edges, [0.5, 1]) == [1.5, 2]  # an empty first bin is no wait of nobody
     assert bins([0, 0, 4, 4], edges, [0.25, 0.75]) == [3, 6]
     assert bins(np.array([0, 0, 0, 5], dtype=np.float32), edges, 0.5) == [6]
+    assert bins(counts, edges, [0.625, 0.875, 1], longest=5) == [1.5, 5, 5]  # nobody waited longer
 
 
 def test_nobody_has_no_quantile():

@@ -74,7 +74,7 @@ class Outcome:
     ledger (`paid`, `paid_late`, `declined`, `turned_away`, `gave_up`, `dead_lettered`, `reloading`, `queued`,
     `at_gateway`, `recovering`; buyers), `requests`, `admissions` (buyers), `calls`, `retries`, `refused_calls`,
     `timed_out_calls`, `double_charges`, `orphan_charges` (calls), `worker_seconds`, `busy_seconds`,
-    `queue_seconds`, and the peaks `max_queue` (buyers), `max_in_flight` (calls) and `worst_response_time` (s). All
+    `queue_seconds`, and the peaks `max_queue` (buyers), `max_in_flight` (calls), `longest_wait` and `worst_response_time` (s). All
     arrays are read-only.
 
     Series have that shape plus time as the last axis, and need record=True: `time` (s), the rates `arrivals`,
@@ -141,6 +141,10 @@ class Outcome:
     max_queue = property(lambda self: self._shaped(self.peaks[:, step.MAX_QUEUE]), doc="Longest queue, buyers.")
     max_in_flight = property(
         lambda self: self._shaped(self.peaks[:, step.MAX_IN_FLIGHT]), doc="Most calls in flight at the gateway."
+    )
+    longest_wait = property(
+        lambda self: self._shaped(self.peaks[:, step.LONGEST_WAIT]),
+        doc="Longest wait in the queue of a buyer let in who did not give up, s.",
     )
     worst_response_time = property(
         lambda self: self._shaped(self.peaks[:, step.WORST_RESPONSE_TIME]), doc="Slowest the gateway got, s."
@@ -297,7 +301,9 @@ class Outcome:
         """
         q = quantiles.share(q)
         edges = wait_edges(self.steps * self.dt)
-        return quantiles.shaped([quantiles.from_bins(counts, edges, q) for counts in self.waits], self.shape, q)
+        longest = self.peaks[:, step.LONGEST_WAIT]
+        rows = [quantiles.from_bins(*each, edges, q) for each in zip(self.waits, longest, strict=True)]
+        return quantiles.shaped(rows, self.shape, q)
 
     def call_quantile(self, q: Any) -> Any:
         """The time a worker spends on one call, at most, for a share `q` of the calls, in s. Needs record=True.

@@ -24,8 +24,11 @@ def shaped(rows: list[FloatArray] | FloatArray, batch: tuple[int, ...], q: Float
     return float(result) if result.ndim == 0 else result
 
 
-def from_bins(counts: FloatArray, edges: FloatArray, q: FloatArray) -> FloatArray:
-    """Quantiles from counts per bin, linear inside a bin; the first bin counts as 0. NaN where nobody was counted."""
+def from_bins(counts: FloatArray, longest: float, edges: FloatArray, q: FloatArray) -> FloatArray:
+    """Quantiles from counts per bin, linear inside a bin and at most `longest`, the highest value that was counted.
+
+    The first bin counts as 0. NaN where nobody was counted.
+    """
     below = np.cumsum(counts, dtype=np.float64)
     if not below[-1] > 0:
         return np.full(q.size, np.nan)
@@ -33,7 +36,8 @@ def from_bins(counts: FloatArray, edges: FloatArray, q: FloatArray) -> FloatArra
     bin_ = np.minimum(np.searchsorted(below, at, side="left"), len(counts) - 1)
     before = np.where(bin_ > 0, below[bin_ - 1], 0.0)
     inside = np.clip((at - before) / np.maximum(below[bin_] - before, 1e-300), 0.0, 1.0)
-    return np.where(bin_ == 0, 0.0, edges[bin_] + inside * (edges[bin_ + 1] - edges[bin_]))
+    values = np.minimum(edges[bin_] + inside * (edges[bin_ + 1] - edges[bin_]), longest)
+    return np.where(bin_ == 0, 0.0, values)
 
 
 def of_distribution(

@@ -44,7 +44,7 @@ DOOR_LOAD, DOOR_DELAY = range(26, 28)
 WORKERS_UP, OWN_LIMIT, BREAKER = range(28, 31)
 FIELDS = 31
 # What a run keeps besides its totals.
-MAX_QUEUE, MAX_IN_FLIGHT, WORST_RESPONSE_TIME, PEAKS = range(4)
+MAX_QUEUE, MAX_IN_FLIGHT, WORST_RESPONSE_TIME, LONGEST_WAIT, PEAKS = range(5)
 
 
 def finite(limit):
@@ -67,7 +67,7 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
     """Play one scenario `p` (a record of floats) and add it up in `totals`, `peaks`, `waits` and `series`.
 
     arrivals : fresh buyers in each step, exact.         starts, ends, healths : the gateway's brownouts.
-    totals   : FIELDS numbers, the state at the end.     peaks : the largest queue, calls in flight, response time.
+    totals   : FIELDS numbers, the state at the end.     peaks : the largest queue, calls in flight, response time, wait.
     waits    : buyers by time spent in the queue, one count per bin between `edges`.
     accepts  : requests at the door, by its load (LOAD_BINS) while it keeps up, then by its delay (as `edges`).
     series   : FIELDS rows with the state at every instant and one with the waits, or no rows at all.
@@ -376,9 +376,14 @@ def run(p, arrivals, dt, starts, ends, healths, totals, peaks, waits, accepts, e
     wait_path = zeros(steps + 1)
     fifo_wait(queue_path, dispatched_path, dt, leave_rate, queue_stays, queue_settles, wait_path)
     counts = zeros(len(waits))
+    longest = 0.0
     for k in range(steps):
         waited = 0.5 * (wait_path[k] + wait_path[k + 1])
-        counts[wait_bin(waited, edges, growth)] += admitted_path[k] * math.exp(-waited / p.patience)
+        stayed = admitted_path[k] * math.exp(-waited / p.patience)
+        counts[wait_bin(waited, edges, growth)] += stayed
+        if stayed > 0.0:
+            longest = max(longest, waited)
+    peaks[LONGEST_WAIT] = longest
     for i in range(len(waits)):
         waits[i] = counts[i]
         accepts[LOAD_BINS + i] = answered_late[i]
