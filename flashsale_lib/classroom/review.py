@@ -240,7 +240,7 @@ class DesignExercise(Exercise):
 
     >>> exercise = DesignExercise("five days")
     >>> exercise.check(None)
-    five days: not answered yet. Put your design, like fs.Design(workers=150), in place of None and run the cell again.
+    five days: not answered yet. Put your design, like fs.Design(workers=150), in place of None.
     >>> exercise.check(Design(workers=130, max_wait=75))
     five days: right. Survived 5 of 5 days.
     """
@@ -250,7 +250,7 @@ class DesignExercise(Exercise):
 
     def verdict(self, answer: Any) -> str:
         if answer is None or answer is ...:
-            return "not answered yet. Put your design, like fs.Design(workers=150), in place of None and run the cell again."
+            return "not answered yet. Put your design, like fs.Design(workers=150), in place of None."
         if not isinstance(answer, Design):
             return f"not a design but of type {type(answer).__name__}. Write fs.Design(...) with your settings in the brackets."
         try:
