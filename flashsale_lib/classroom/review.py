@@ -79,7 +79,7 @@ class Review(Player):
         self.reasons = {
             key: widgets.Textarea(
                 description=question, placeholder="because ...", style={"description_width": "24em"},
-                layout=widgets.Layout(width="100%", max_width="70em"),
+                layout=widgets.Layout(width="calc(100% - 4px)", max_width="70em"),
             )
             for key, question in REASONS.items()
         }  # fmt: skip
