@@ -46,6 +46,51 @@ def test_cells_are_short_enough_to_explain(path: Path) -> None:
 
 
 @every_notebook
+def test_printed_lines_fit_a_projector(path: Path) -> None:
+    """JupyterLab with its file list open, 1280 pixels wide, breaks lines of more than 104 characters within a word."""
+    printed = [
+        line
+        for cell in cells(path, "code")
+        for output in cell["outputs"]
+        if "text" in output or set(output.get("data", {})) == {"text/plain"}
+        for line in "".join(output.get("text", output.get("data", {}).get("text/plain", ""))).splitlines()
+        if not line.startswith("Prediction: ")  # there a widget stands
+    ]
+    assert [line for line in printed if len(line) > 104] == []
+
+
+WORDS, LINE, OUTPUT, GUESS, PLAY = 170, 4 / 60, 0.2, 1.0, 2.5
+"""Words a minute; minutes for a line of code, an output, a locked guess, the sliders of Explore (whose code is skipped)."""
+
+
+def minutes(path: Path) -> float:
+    """What the main path takes: without sections that end in (optional), exercises and what follows them."""
+    total, counts, exploring = PLAY, True, False
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            for line in text.splitlines():
+                if line.startswith("## "):
+                    exploring = line.startswith("## Explore")
+                    counts = not line.rstrip().endswith("(optional)")
+                    if line.startswith("## Exercises"):
+                        return total
+                total += counts * len(re.findall(r"\w+", re.sub(r"\(https?://[^)]*\)", "", line))) / WORDS
+        elif counts:
+            shown = "".join(o.get("text", o.get("data", {}).get("text/plain", [""]))[0] for o in cell["outputs"])
+            total += GUESS if shown.startswith("Prediction") else OUTPUT * bool(shown)
+            total += 0 if exploring and "explore" in cell["id"] else LINE * sum(map(bool, text.split("\n")))
+    raise AssertionError("no exercises")
+
+
+@every_notebook
+def test_the_minutes_are_honest(path: Path) -> None:
+    """By the pace above, at which readers' own estimates lie within a quarter of ours; 1 minute of grace for rounding."""
+    (stated,) = re.findall(r"^\*\*(?:\d+ to )?(\d+) minutes\*\*", cells(path, "markdown")[0]["text"], flags=re.M)
+    assert minutes(path) <= int(stated) + 1
+
+
+@every_notebook
 def test_the_sections_come_in_the_order_of_the_series(path: Path) -> None:
     text = "\n".join(cell["text"] for cell in cells(path, "markdown"))
     wanted = ["Predict", "Check", "Explore", "Break it", "Decide", "In production", "Key points", "Exercises", "Next"]
