@@ -40,6 +40,15 @@ def test_the_clocks_draw_and_say_the_same(outcomes: dict[str, fs.Outcome]) -> No
         assert max(times[1:3]) <= times[3] <= times[1] + times[2]
 
 
+def test_a_narrow_part_of_the_ledger_carries_its_number_upright_and_inside() -> None:
+    run = fs.simulate(fs.Design(queue_limit=0))  # 4.1 % declined
+    (axes,) = ledger({"no queue": run}).figure.axes
+    (text,) = (t for t in axes.texts if t.get_rotation() == 90)
+    assert text.get_text() == "1,376"
+    box, part = text.get_window_extent(), axes.patches[1].get_window_extent()
+    assert part.x0 < box.x0 and box.x1 < part.x1 and part.y0 < box.y0 and box.y1 < part.y1
+
+
 def test_a_clock_of_no_time_at_all_stands_at_the_edge_and_says_so() -> None:
     picture = clocks({"no queue": fs.simulate(fs.Design(queue_limit=0)), "12,000": fs.simulate(), "too": fs.simulate()})
     (axes,) = picture.figure.axes
@@ -47,6 +56,9 @@ def test_a_clock_of_no_time_at_all_stands_at_the_edge_and_says_so() -> None:
     assert "queue 0 ms" in repr(picture) and any(text.get_text() == "0 ms (off the scale)" for text in axes.texts)
     heights = np.concatenate([line.get_ydata() for line in axes.lines])
     assert np.sort(heights).reshape(4, 3) == pytest.approx(heights.reshape(3, 4).T)  # a clock's markers stand together
+    assert (np.abs(heights.reshape(3, 4) - np.arange(4)) < 0.45).all()  # in the clock's own band
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def test_names_on_a_curve_stay_inside_off_the_line_and_off_each_other() -> None:

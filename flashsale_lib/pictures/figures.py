@@ -265,10 +265,11 @@ def ledger(outcomes: Mapping[str, Outcome]) -> Picture:
                     linewidth=0, label=None if label in labelled else label,
                 )  # fmt: skip
                 labelled.add(label)
-                if number > 0.05 * total:
+                if number > 0.025 * total:
                     box = {"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "none"}
+                    upright: Any = {"rotation": 90, "fontsize": 11} if number < 0.055 * total else {}  # a narrow part
                     middle = left + 0.5 * number / total
-                    axes.text(middle, row, count(number), ha="center", va="center", color=ink, bbox=box)
+                    axes.text(middle, row, count(number), ha="center", va="center", color=ink, bbox=box, **upright)
                 left += number / total
         axes.set_yticks(range(len(ends)), list(ends))
         axes.set(xticks=[], xlim=(0, 1), ylim=(len(ends) - 0.55, -0.45))
@@ -314,11 +315,11 @@ def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
     """The four clocks a buyer is under, per named outcome: the time that a share `q` stayed below (log scale)."""
     times = {name: clock_times(outcome, q) for name, outcome in outcomes.items()}
     with rc_context(STYLE):
-        tall = 0.3 + 0.16 * max(len(times), 2)  # inches for one clock
+        tall = 0.16 + 0.24 * max(len(times), 2)  # inches for one clock
         drawn = new(11.0, 1.3 + tall * len(CLOCKS))
         axes = drawn.add_axes((0.13, 0.19, 0.84, 0.66))
         for i, (name, row) in enumerate(times.items()):
-            place = np.arange(len(CLOCKS)) + 0.21 / tall * (i - (len(times) - 1) / 2)
+            place = np.arange(len(CLOCKS)) + 0.26 / tall * (i - (len(times) - 1) / 2)
             marker, colour = (("X", RED), ("o", GREEN), ("s", BLUE), ("D", ORANGE))[i % 4]
             shown = np.maximum(row, FASTEST)
             axes.plot(shown, place, marker, color=colour, markersize=11, label=name, clip_on=False, zorder=5)
@@ -326,11 +327,14 @@ def clocks(outcomes: Mapping[str, Outcome], q: float = 0.95) -> Picture:
                 text = seconds(time) + " (off the scale)" * bool(time < FASTEST)
                 axes.annotate(text, (x, y), (11, 0), textcoords="offset points", va="center")
         slowest = max((float(np.nanmax(row, initial=1.0)) for row in times.values()), default=1.0)
-        axes.set(xscale="log", xlim=(FASTEST, 4 * slowest), ylim=(len(CLOCKS) - 0.45, -0.55))
+        axes.set(xscale="log", xlim=(FASTEST, 4 * slowest), ylim=(len(CLOCKS) - 0.5, -0.5))
         axes.set_xlabel("seconds (log scale)")
         axes.set_title(f"{100 * q:.0f} % were faster than", loc="right")
         plain_log(axes.xaxis)
         axes.set_yticks(range(len(CLOCKS)), CLOCKS)
+        axes.grid(False, axis="y")  # a clock's markers stand in its band, above and below its name
+        for i in range(0, len(CLOCKS), 2):
+            axes.axhspan(i - 0.5, i + 0.5, color="#f4f4f4", zorder=0)
         axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4)
     words = {
         name: (f"{clock} {seconds(t)}" for clock, t in zip(CLOCKS, row, strict=True)) for name, row in times.items()
