@@ -88,6 +88,7 @@ def test_the_knee_shows_points_curve_and_peak(fit: Any) -> None:
     np.testing.assert_allclose(line(picture, "measured").get_data(), (CALLS, measured))
     calls, rate = line(picture, "fitted curve").get_data()
     np.testing.assert_allclose(rate, fit.predict(calls))
+    assert calls[-1] == max(CALLS)  # a fit is not drawn beyond what was measured
     ideal = line(picture, "if calls did not slow each other")
     np.testing.assert_allclose(ideal.get_ydata(), ideal.get_xdata() * fit.throughput_of_one)
     peaks = [each.get_data() for axes in picture.figure.axes for each in axes.lines if each.get_marker() == "D"]

@@ -347,6 +347,14 @@ def test_a_sketch_is_drawn_over_the_curve() -> None:
     assert picture.figure.axes[0].get_xlabel() == "time (s)"
 
 
+def test_a_curve_that_is_never_negative_stands_on_zero() -> None:
+    for low in (0, 1):
+        axes = guess().reveal(30, curve=([low, 100, 200], [low, 50, 30]), at=200).figure.axes[0]
+        assert (axes.get_xlim()[0], axes.get_ylim()[0]) == (0, 0)
+    below = guess().reveal(30, curve=([-50, 100, 200], [-9, 50, 30]), at=200).figure.axes[0]
+    assert below.get_xlim()[0] < -50 and below.get_ylim()[0] < -9
+
+
 @pytest.mark.parametrize("rising", [True, False])
 def test_the_words_of_guess_and_truth_stand_off_the_curve(rising: bool) -> None:
     g, x = guess(), np.linspace(0, 1000, 201)

@@ -149,7 +149,7 @@ def knee(
     words = f"{measured} measured, up to {brief(rates[0][1].max())} {unit}. " if measured else ""
     if law:
         words += f"Peak: {brief(best)} {unit} at {brief(top)} {load}. " if top < math.inf else "No peak. "
-        words += f"At {brief(far)} {load}: {brief(rates[1][1][-1])} {unit}"
+        words += f"At {brief(rates[1][0][-1])} {load}: {brief(rates[1][1][-1])} {unit}"
         words += f", {share(rates[1][1][-1], best)} of the peak." if top < far else "."
     per = unit.partition("/")[2] or f"1/({unit})"
     labels = (f"throughput ({unit})", f"time per call ({per})")

@@ -311,7 +311,8 @@ def knee_curves(
         X(N) = N/R(N), which peaks at N* = sqrt((1-sigma)/kappa);   R(N) = N/X(N), by Little's law
 
     `calls` (N, above 0) and `throughput` (at least 0): shape (n,); may be empty when there is a law. Returns the curves
-    of X, those of R, how far N goes, and N* with the throughput there (infinite without a law or a peak).
+    of X, those of R, how far N goes, and N* with the throughput there (infinite without a law or a peak). The curves end
+    with the last point, or at 2.5 times the peak if that is more.
 
     >>> rates, times, far, peak_calls, best = knee_curves([], [], (0.8, 0.002, 3.9e-5))
     >>> round(peak_calls), round(far), round(best, 1)
@@ -323,14 +324,15 @@ def knee_curves(
         raise ParameterError("calls is empty and fit is None: one must be given; pass points, a fit or a gateway")
     if law and any(map(np.ndim, law)):
         raise ParameterError("fit is a gateway of arrays: must be a single one; pick one of them")
-    far = 1.06 * float(n.max(initial=0.0))
+    last = float(n.max(initial=0.0))
+    far = 1.06 * last
     rates, times = [(n, x)], [(n[x > 0], n[x > 0] / x[x > 0])]
     if law is None:
         return rates, times, far, math.inf, math.inf
     at, best = usl_peak(*law)
     near = math.isfinite(at) and (not n.size or at < 3 * far)  # a peak far beyond the data is a guess: not drawn
-    far = max(far, 2.5 * at) if near else far or 100.0
-    grid = np.linspace(min(1.0, far / 400), far, 800)
+    last, far = (max(end, 2.5 * at) if near else end or 100.0 for end in (last, far))
+    grid = np.linspace(min(1.0, far / 400), last, 800)
     rates.append((grid, usl_throughput(grid, *law)))
     times.append((grid, usl_response_time(grid, *law)))
     return rates, times, far, float(at), float(best)
