@@ -269,6 +269,22 @@ def test_03_who_waits_does_so_for_one_over_the_spare() -> None:
     assert abs(fs.mmck(load * 25, 1.25, 20, 40).p_block - lost)[load >= 1.2].max() < 0.003
 
 
+def test_03_the_front_door_by_the_square_root_rule() -> None:
+    """A work of 14.1: 18 servers with beta 1, and even 16 do. 1.5 times the buyers: 18 fail, 24 hold. 1.74 s a call at ours."""
+    assert np.isclose(fs.Demand.drop().rate.max() * fs.Design().door_time, 14.1)
+    assert fs.square_root_staffing(14.1, 1) == 18 and fs.Design().door_servers == 24
+    target = fs.kata.TARGETS.accept_p99
+    assert target == 0.3
+    servers = np.array([12, 16, 18, 24])
+    for size, passed in ((1, [False, True, True, True]), (1.5, [False, False, False, True])):
+        run = fs.simulate(fs.Design(door_servers=servers), demand=fs.Demand.drop().scaled(size))
+        assert ((run.accept_quantile(0.99) <= target) == passed).all()
+    twin = fs.twin(fs.Design(door_servers=16), seed=1)
+    assert abs(twin.accept_quantile(0.99) - 0.02 * np.log(100)) < 0.006  # memoryless requests, hardly any wait
+    assert round(600 * fs.Prices().machine_hour / fs.Prices().calls_per_machine) == 3
+    assert abs(fs.PaymentGateway().response_time(150) - 1.74) < 0.005 and abs(100 / 1.16 - 150 / 1.74) < 0.1
+
+
 def test_03_in_overload_the_queue_must_not_run_empty() -> None:
     """1 - 1/load is lost at 125 %, unless room, patience or servers are few."""
     assert round(100 * fs.mmck(31.25, 1.25, 20, 22).p_block, 1) == 24.5
