@@ -351,6 +351,8 @@ def test_a_curve_that_is_never_negative_stands_on_zero() -> None:
     for low in (0, 1):
         axes = guess().reveal(30, curve=([low, 100, 200], [low, 50, 30]), at=200).figure.axes[0]
         assert (axes.get_xlim()[0], axes.get_ylim()[0]) == (0, 0)
+    assert guess().reveal(900, curve=([0, 200], [800, 900]), at=200).figure.axes[0].get_ylim()[0] == 0
+    assert guess().reveal(100, curve=([0, 200], [800, 900])).figure.axes[0].get_ylim()[0] > 700
     below = guess().reveal(30, curve=([-50, 100, 200], [-9, 50, 30]), at=200).figure.axes[0]
     assert below.get_xlim()[0] < -50 and below.get_ylim()[0] < -9
 

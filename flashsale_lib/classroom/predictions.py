@@ -198,7 +198,8 @@ class Guess(Prediction[float]):
                 axes.autoscale_view()
                 if axes.get_xlim()[0] < 0 <= min([known[0].min(), *(x for x, _ in seen.values())]):
                     axes.set_xlim(left=0)
-                if axes.get_ylim()[0] < 0 <= min([known[1].min(), *(y for _, y in seen.values())]):
+                from_zero = at is not None and self.low == 0  # what was asked for, on its whole axis
+                if (from_zero or axes.get_ylim()[0] < 0) and min([known[1].min(), *(y for _, y in seen.values())]) >= 0:
                     axes.set_ylim(bottom=0)
                 grid, marks = np.linspace(known[0].min(), known[0].max(), 300), np.array([*seen.values()])
                 taken = boxes(axes, grid, np.interp(grid, *known)) + 4 * boxes(axes, marks[:, 0], marks[:, 1], half=8.0)
