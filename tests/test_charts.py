@@ -201,6 +201,16 @@ def test_the_regions_of_a_map_are_its_cells() -> None:
         assert sides[0] != sides[1]
 
 
+def test_the_name_of_a_region_keeps_away_from_the_name_of_a_point() -> None:
+    picture = charts.phase(
+        np.arange(1, 41), np.arange(1, 21), np.zeros((20, 40), dtype=int), "x", "y", points={"me": (20, 10)}
+    )
+    canvas.FigureCanvasAgg(picture.figure).draw()
+    (me, region) = (text.get_window_extent() for text in picture.figure.axes[0].texts)
+    gap = max(me.y0 - region.y1, region.y0 - me.y1) * 72 / picture.figure.dpi
+    assert gap > 24 or region.x1 < me.x0 or me.x1 < region.x0
+
+
 def test_a_region_is_named_where_it_is_or_in_the_key() -> None:
     state = np.zeros((20, 40), dtype=int)
     state[:, 20:] = 1
@@ -269,6 +279,18 @@ def test_small_multiples_share_time_and_looks(protected: fs.Outcome) -> None:
     assert same[0].get_ylim() == same[1].get_ylim()
 
 
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_spell_is_shaded_in_every_panel_and_named_below(side_by_side: bool) -> None:
+    series = {"Wait (s)": {"a": [1, 5, 10]}, "Calls": {"a": [3, 2, 1]}}
+    picture = charts.multiples([0, 1, 2], series, side_by_side=side_by_side, shaded={"brownout": (0.5, 1.5)})
+    for axes in picture.figure.axes:
+        (band,) = axes.patches
+        assert (band.get_x(), band.get_width()) == (0.5, 1) and axes.get_xlim() == (0, 2)
+    assert picture.figure.axes[-1].get_xlabel() == "time (s); shaded: brownout"
+    assert repr(picture).endswith("Shaded: brownout, 0.5 to 1.5.")
+    assert not charts.multiples([0, 1, 2], series).figure.axes[0].patches
+
+
 def test_gaps_are_drawn_as_gaps() -> None:
     picture = charts.multiples([0, 1, 2], {"Wait (s)": {"a": [1, math.inf, 10], "b": [math.nan] * 3}}, log_y=True)
     assert np.isnan(picture.figure.axes[0].lines[0].get_ydata()[1])
@@ -298,6 +320,7 @@ FEW: dict[str, Callable[[], canvas.Picture]] = {
     "no design is good": lambda: charts.pareto([1, 2], [2, 2], ok=[False, False]),
     "multiples": lambda: charts.multiples([0, 1], {"A": {"x": [0, 1]}, "B": {"y": [0, 0]}, "C": {"x": [-5, -1]}}),
     "one instant": lambda: charts.multiples([3], {"A": {"x": [0]}}, side_by_side=True),
+    "shaded": lambda: charts.multiples([0, 9], {"A": {"x": [0, 1]}}, shaded={"brownout": (2, 5), "sale": (6, 7)}),
 }  # fmt: skip
 
 

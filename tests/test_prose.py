@@ -621,11 +621,35 @@ def test_07_below_the_edge_it_heals_at_any_load_and_above_it_the_load_and_the_re
         assert run.goodput[-1] > 0.99 * min(0.92 * load, 73.6)
 
 
+def test_07_from_a_full_pile_the_count_of_calls_says_where_it_heals() -> None:
+    """25.2 buyers a second with 1 attempt: at 25, not at 26; a budget at 24, not at 25; 3 attempts at 10, not at 11."""
+    sick = fs.PaymentGateway().brownout(300, 420, 0.2)
+    for design, most, least in (({"attempts": 1}, 25, 26), ({"retry_budget": 0.1}, 24, 25), ({}, 10, 11)):
+        for load, heals in ((most, True), (least, False)):
+            demand = fs.Demand([0, 600, 600.25, 7200], [40, 40, load, load])
+            run = fs.simulate(fs.Design.unlimited(workers=240, **design), demand=demand, gateway=sick)
+            assert run.in_flight[run.time == 600] > 1199 and (run.goodput[-1] > 0.9 * load) == heals
+
+
+def test_07_the_rule_is_the_formula_of_the_cliff_at_the_call_limit() -> None:
+    """Its largest value, 328, is 06's cliff; at N = 1,200 it is 227."""
+    n = np.arange(1, 1201)
+    workers = n * (1 - np.exp(-10 / fs.PaymentGateway().response_time(n)))
+    assert (round(workers.max()), round(workers[-1])) == (328, 227)
+
+
+def test_07_an_order_is_worth_its_margin_less_the_fee() -> None:
+    """18 - 2.04 = 15.96 dollars, as in notebook 08."""
+    p = fs.Prices()
+    assert np.isclose(p.fee_share * p.basket + p.fee_fixed, 2.04)
+    assert np.isclose(p.basket * p.margin - 2.04, 15.96)
+
+
 def test_07_explore() -> None:
     space = cells_of("07_recovery_queues", "world", "explorer-parts")
 
     def told(**changes: float) -> str:
-        start = {"workers": 240, "attempts": 3, "timeout": 10, "brownout_length": 120, "load": 40}
+        start = {"workers": 240, "attempts": 3, "timeout": 10, "brownout_length": 120, "arrival_rate": 40}
         start |= {"retry_budget": np.inf, "breaker_threshold": np.inf}
         return str(space["play"](start | changes).reading)
 
@@ -633,9 +657,9 @@ def test_07_explore() -> None:
         assert "heals" in told(workers=workers, brownout_length=seconds)
         assert "stays down" in told(workers=workers, brownout_length=seconds + 10)
     assert all("heals" in told(workers=220, brownout_length=seconds) for seconds in (120, 300))
-    assert "heals" in told(load=14) and "stays down: 4.4" in told(load=16)
-    assert "heals" in told(load=24, attempts=1) and "stays down" in told(load=26, attempts=1)
-    assert "heals" in told(load=14, attempts=1) and "heals after 0 s" in told(brownout_length=0)
+    assert "heals" in told(arrival_rate=14) and "stays down: 4.4" in told(arrival_rate=16)
+    assert "heals" in told(arrival_rate=24, attempts=1) and "stays down" in told(arrival_rate=26, attempts=1)
+    assert "heals" in told(arrival_rate=14, attempts=1) and "heals after 0 s" in told(brownout_length=0)
     for load, full in ((14, False), (16, True)):  # so few do not fill the pile in two minutes
         sick, demand = fs.PaymentGateway().brownout(300, 420, 0.2), fs.Demand([0, 1800], [load, load])
         assert (fs.simulate(fs.Design.unlimited(workers=240), demand=demand, gateway=sick).max_in_flight > 1199) == full

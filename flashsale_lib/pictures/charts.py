@@ -315,14 +315,14 @@ def phase(
             axes.plot(*place, "*", color=INK, markeredgecolor="white", markersize=20, zorder=7)
             name_near(axes, name, place, taken, away=13.0, weight="bold")
         taken = taken[len(edges) :]
-        # A raster of the picture, 4 points a cell, tells where a name fits.
+        # A raster of the picture, 4 points a cell, tells where a name fits, with 32 points to a label of a point.
         columns, rows = int(wide / 4), int(high / 4)
         spots = axes.transAxes + axes.transData.inverted()
         u, v = np.meshgrid((np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows)
         data = spots.transform(np.column_stack([u.ravel(), v.ravel()]))
         raster = m.at(data[:, 0], data[:, 1]).reshape(u.shape)
         for left, bottom, right, over in taken:
-            raster[max(int(bottom / 4), 0) : int(over / 4) + 1, max(int(left / 4), 0) : int(right / 4) + 1] = -1
+            raster[max(int(bottom / 4) - 8, 0) : int(over / 4) + 9, max(int(left / 4), 0) : int(right / 4) + 1] = -1
         small: list[Patch] = []
         for k, (name, (colour, hatch, ink)) in enumerate(zip(names, STATES, strict=False)):
             corners = m.corners(k)

@@ -306,11 +306,12 @@ def picture(panels: Sequence[Panel], width: float = 11.0, height: float = 4.0) -
 def multiples(
     time: Any, series: Mapping[str, Mapping[str, Any]], *,
     xlabel: str = "time (s)", side_by_side: bool = False, log_y: bool = False, same_y: bool = False,
+    shaded: Mapping[str, tuple[float, float]] | None = None,
 ) -> Picture:  # fmt: skip
     """Small multiples: quantities over the same time, one above the other (or side by side).
 
     `time` (n,); `series`: title with its unit -> name of a line -> values (n,), NaN and infinity drawn as gaps. `log_y`
-    for all, `same_y` to compare heights.
+    for all, `same_y` to compare heights. `shaded`: spells of time, from and to, by name; the x axis names them.
 
     >>> multiples([0, 60], {"Buyers in the queue": {"no limit": [0, 500]}, "Wait (s)": {"no limit": [0, 5.8]}})
     Buyers in the queue: no limit up to 500, at the end 500.
@@ -325,7 +326,7 @@ def multiples(
         for name, y in lines.items()
     }
     looks = dict(zip(dict.fromkeys(name for _, name in data), itertools.cycle(LOOKS), strict=False))
-    words, n = [], len(series)
+    words, n, spells = [], len(series), dict(shaded or {})
     # Points from title to title; the page is the same in both modes, so as tall as presenter mode needs.
     pitch = 24.0 + max(44.0, 16.5 * max(map(len, series.values())))
     with rc_context(STYLE):
@@ -352,6 +353,8 @@ def multiples(
             axes.yaxis.set_minor_formatter(NullFormatter())
             values = np.concatenate([np.empty(0), *(y for key, y in data.items() if same_y or key[0] == title)])
             axes.set_ylim(rise(values[np.isfinite(values)], log_y, float))
+            for spell in spells.values():
+                axes.axvspan(*spell, facecolor="#fbeee4", hatch="//", edgecolor="#f0cdb4", linewidth=0, zorder=0.5)
             ends = []
             for name in series[title]:
                 y, (colour, dashes) = data[title, name], looks[name]
@@ -363,10 +366,11 @@ def multiples(
             if not side_by_side:
                 name_ends(axes, ends)
         for axes in drawn.axes[:: 1 if side_by_side else -1][: n if side_by_side else 1]:
-            axes.set_xlabel(xlabel)
+            axes.set_xlabel(f"{xlabel}; shaded: {', '.join(spells)}" if spells else xlabel)
         if side_by_side and len(looks) > 1:
             keys = [
                 Line2D([], [], color=colour, linestyle=dashes, label=name) for name, (colour, dashes) in looks.items()
             ]
             drawn.legend(handles=keys, loc="upper left", ncols=len(keys), borderaxespad=0.1, handlelength=2.6)
+    words += [f"Shaded: {name}, {brief(start)} to {brief(end)}." for name, (start, end) in spells.items()]
     return Picture(drawn, "\n".join(words))
