@@ -201,14 +201,14 @@ def test_the_regions_of_a_map_are_its_cells() -> None:
         assert sides[0] != sides[1]
 
 
-def test_the_name_of_a_region_keeps_away_from_the_name_of_a_point() -> None:
-    picture = charts.phase(
-        np.arange(1, 41), np.arange(1, 21), np.zeros((20, 40), dtype=int), "x", "y", points={"me": (20, 10)}
-    )
-    canvas.FigureCanvasAgg(picture.figure).draw()
-    (me, region) = (text.get_window_extent() for text in picture.figure.axes[0].texts)
-    gap = max(me.y0 - region.y1, region.y0 - me.y1) * 72 / picture.figure.dpi
-    assert gap > 24 or region.x1 < me.x0 or me.x1 < region.x0
+def test_the_name_of_a_region_is_not_right_above_or_below_the_name_of_a_point() -> None:
+    x, y = np.arange(1, 41), np.arange(1, 21)
+    for up in range(5, 17):
+        picture = charts.phase(x, y, np.zeros((20, 40), dtype=int), "x", "y", points={"a long name": (17, up)})
+        canvas.FigureCanvasAgg(picture.figure).draw()
+        point, region = (text.get_window_extent() for text in picture.figure.axes[0].texts)
+        gap = max(point.y0 - region.y1, region.y0 - point.y1) * 72 / picture.figure.dpi
+        assert gap > 24 or region.x1 < point.x0 or point.x1 < region.x0
 
 
 def test_a_region_is_named_where_it_is_or_in_the_key() -> None:
