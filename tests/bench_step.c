@@ -1,4 +1,4 @@
-/* The yardstick of `make bench`: flashsale_lib/step.py by hand, for the case a sweep meets.
+/* The yardstick of `make bench`: flashsale_lib/model/step.py by hand, for the case a sweep meets.
  *
  * Specialised beyond what the library may assume: skip_stale on, gateway always healthy, automatic policies off,
  * nothing recorded, small fixed arrays, constants hoisted. Same totals, peaks, waits and door histogram. Parameters come as one row of

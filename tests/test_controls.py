@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import flashsale_lib as fs
+from flashsale_lib.classroom import stage
 from flashsale_lib.classroom.controls import (
     PRESETS,
     Explorer,
     choices,
     drop_explorer,
-    html_table,
     knob,
     presenter,
     slider,
@@ -294,6 +294,6 @@ def width(png: bytes) -> int:
 
 
 def test_a_table_is_escaped_and_takes_a_pinned_one_beside_it() -> None:
-    table = html_table((("a", "b"), ("<i>", "1")), (("a", "b"), ("<i>", "2")))
+    table = stage.html_table((("a", "b"), ("<i>", "1")), (("a", "b"), ("<i>", "2")))
     assert table.count("<tr>") == 2 and "&lt;i&gt;" in table and "pinned: b" in table and "<td>2</td>" in table
-    assert html_table(()) == ""
+    assert stage.html_table(()) == ""

@@ -367,3 +367,12 @@ def test_free_of_charge():
     outcome = fs.simulate(record=False)
     assert costs(outcome, FREE) == dict.fromkeys(costs(outcome), 0.0)
     assert fs.cost_per_order(outcome, FREE) == 0
+
+
+@pytest.mark.parametrize("read", [fs.bill, fs.cost_per_order, fs.score])
+def test_several_replications_are_taken_one_by_one(read):
+    several = fs.twin(fs.Design(), demand=fs.Demand([0, 60], [1, 1]), replications=2)
+    with pytest.raises(fs.ParameterError, match="outcome is a list of 2: must be one outcome; take each"):
+        read(several)
+    for each in several:
+        read(each)

@@ -665,3 +665,8 @@ def test_the_layout_does_not_jump(player: Player) -> None:
     )
     assert longest < 4 * 150  # four lines of about 150 letters: 5.8 em at a line height of 1.45
     assert "min-height:clamp(5.8em," in player.line.value
+
+
+def test_a_slider_of_something_else_is_refused():
+    with pytest.raises(fs.UnknownParameterError, match="no setting 'patience': use one of admit_rate"):
+        Player(names=[fs.parameter("buyers", "patience")])

@@ -790,3 +790,8 @@ def test_09_a_promise_against_places() -> None:
     assert abs(places.wait_quantile(0.95) - ours.wait_quantile(0.95)) < 2
     assert fs.kata.survived(fs.Design(workers=130, queue_limit=6500)) == dict.fromkeys(fs.kata.SCENARIOS, True)
     assert fs.kata.play(fs.Design(workers=130, queue_limit=np.inf, max_wait=110), day).wait_quantile(0.95) > 120
+
+
+def test_01_the_base_rate_is_that_of_the_first_and_the_last_minute() -> None:
+    buyers = cells_of("01_the_surge", "trace")["buyers"]
+    assert round(buyers[:60].mean()) == round(buyers[-60:].mean()) == 6

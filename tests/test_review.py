@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from helpers import PLACES
 
-from flashsale_lib import Design, ParameterError, score
+from flashsale_lib import Design, ParameterError, UnknownParameterError, score
 from flashsale_lib.classroom import memo
 from flashsale_lib.classroom.review import (
     PAST_NOON,
@@ -326,3 +326,33 @@ def test_the_buttons_hand_on_the_focus(board: Review, monkeypatch: pytest.Monkey
     board.commit_button.click()
     board.again_button.click()
     assert got == ["a new attempt", "12:00: commit this design"]
+
+
+@pytest.mark.parametrize("values", [{"stock": 0}, {"door_time": 1e-6, "workers": 130}, {"nonsense": 1}])
+def test_only_the_knobs_of_the_kata_can_be_set(board: Review, values: dict[str, float]) -> None:
+    with pytest.raises(UnknownParameterError, match="cannot be set in the kata: use one of admit_rate, "):
+        board.set(values)
+    assert board.design == STARTS["naive"]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"workers": float("nan")}, {"workers": -5}, {"queue_limit": -np.inf}, {"workers": "many"}]
+)
+def test_a_slider_takes_no_illegal_value(board: Review, bad: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match=f"design.{next(iter(bad))} is "):
+        board.set({"timeout": 20, **bad})
+    assert board.design == STARTS["naive"] and not board.error
+
+
+def test_a_refused_commit_says_so(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flashsale_lib.classroom.player.simulate", lambda *_, **__: 1 / 0)
+    board.sliders["workers"].value = 50.0
+    board.commit()
+    assert "Not committed. These settings do not work" in board.state.value and board.committed is None
+
+
+def test_a_design_that_sells_nothing_has_no_place_on_the_map(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flashsale_lib.classroom.review.DESIGNS", 50)
+    board.set(off={"worker limit"})
+    monkeypatch.setattr(board, "outcome", kata.play(Design(stock=0), kata.SCENARIOS["the drop"]))
+    assert "You" not in repr(board._map(kata.survey(kata.draw(50))))

@@ -16,7 +16,17 @@ from ..model.demand import Demand
 from ..model.drop import simulate
 from ..model.outcome import Outcome
 from ..model.scenario import Buyers, Design, PaymentGateway
-from ..parameters import HUGE, Parameter, ParameterError, Slider, UnknownParameterError, owned, parameter, parameters
+from ..parameters import (
+    HUGE,
+    Parameter,
+    ParameterError,
+    Slider,
+    UnknownParameterError,
+    check,
+    owned,
+    parameter,
+    parameters,
+)
 from ..pictures.canvas import LivePicture, MimeBundle, mime_bundle, presenting
 from ..pictures.figures import DropPicture
 from ..pictures.words import value
@@ -113,6 +123,7 @@ class Board:
     error: str
     line: widgets.HTML
     image: widgets.DOMWidget
+    rows: dict[str, Parameter]
     sliders: dict[str, Any]
 
     def __init__(self, presets: Mapping[str, Values]) -> None:
@@ -131,7 +142,9 @@ class Board:
                 raise UnknownParameterError(f"no setting {name!r}: use one of {', '.join(self._base)}")
 
     def _put(self, values: Values) -> None:
-        """Take over settings. A slider between two of its stops goes to the nearest."""
+        """Take over settings. A slider between two of its stops goes to the nearest; what no slider may say is an error."""
+        for name in values.keys() & self.rows.keys():
+            check(self.rows[name], values[name])
         self._base.update(values)
         for name in values.keys() & self.sliders.keys():
             control, wanted = self.sliders[name], values[name]
@@ -186,6 +199,7 @@ class Explorer(Board, Generic[Result]):
         _check(rows, presets)
         super().__init__(presets)
         self.compute = compute
+        self.rows = {row.name: row for row in rows}
         self.sliders = {row.name: self._control(row) for row in rows}
         self.error = ""
         self.pinned: Result | None = None
@@ -279,7 +293,7 @@ class Explorer(Board, Generic[Result]):
         self.image.value = self.picture.png()
         self.image.layout.visibility = "visible"
         self.line.value = stage.status(self.picture.reading)
-        self.table.value = html_table(self.picture.table, self._pinned_table)
+        self.table.value = stage.html_table(self.picture.table, self._pinned_table)
 
     def __repr__(self) -> str:
         return self.error or self.picture.reading
@@ -296,24 +310,6 @@ def _check(rows: list[Parameter], presets: Mapping[str, Values]) -> None:
         missing = [name for name in names if name not in values]
         if missing:
             raise ParameterError(f"preset {title!r} has no value for {', '.join(missing)}: give one for every slider")
-
-
-def html_table(rows: tuple[tuple[str, ...], ...], pinned: tuple[tuple[str, ...], ...] = ()) -> str:
-    """Rows of words as an HTML table, the first row as its head, and the same rows of a pinned result beside them.
-
-    >>> html_table((("buyers who", "number"), ("paid", "5")))
-    '<table><tr><th scope="col">buyers who</th><th scope="col">number</th></tr>\
-<tr><th scope="row">paid</th><td>5</td></tr></table>'
-    """
-    known = {row[0]: row[1:] for row in pinned}
-    lines = []
-    for i, (name, *cells) in enumerate(rows):
-        cells += [f"pinned: {c}" if i == 0 else c for c in known.get(name, ())]
-        tag = '<th scope="col">{}</th>' if i == 0 else "<td>{}</td>"
-        scope = "col" if i == 0 else "row"
-        inner = "".join(tag.format(html.escape(c)) for c in cells)
-        lines.append(f'<tr><th scope="{scope}">{html.escape(name)}</th>{inner}</tr>')
-    return f"<table>{''.join(lines)}</table>" if lines else ""
 
 
 OWNERS = {"design": Design, "buyers": Buyers, "gateway": PaymentGateway, "demand": Demand.drop}

@@ -111,6 +111,8 @@ def setting(name: str, design: Design) -> str:
 
     >>> setting("workers", Design()), setting("max_wait", Design()), setting("attempts", Design(attempts=1))
     ('150 calls', 'no limit', '1 call')
+    >>> setting("admit_rate", Design(admit_rate=1)), setting("door_servers", Design(door_servers=1))
+    ('1 buyers/s', '1 server')
     >>> setting("admit_burst", Design())
     'not used: the rate has no limit'
     """
@@ -120,7 +122,7 @@ def setting(name: str, design: Design) -> str:
         return "not used: the rate has no limit"
     if math.isinf(number) or not row.unit:
         return value(row, number)
-    unit = row.unit.removesuffix("s") if number == 1 and len(row.unit) > 1 else row.unit
+    unit = row.unit.removesuffix("s") if number == 1 and len(row.unit) > 1 and "/" not in row.unit else row.unit
     return f"{value(row, number)} {unit}"
 
 

@@ -64,9 +64,11 @@ declined, 8,912 turned away, 5,700 about to reload, 152 still inside.
             {name: {field: getattr(design, field) for field in FIELDS} for name, design in designs.items()}
         )
         self._scenario: dict[str, Any] = {"demand": demand, "buyers": buyers, "gateway": gateway}
-        rows = [parameter("design", name) if isinstance(name, str) else name for name in names]
+        self.rows = {row.name: row for row in (parameter("design", n) if isinstance(n, str) else n for n in names)}
+        self._known(self.rows)
         self.sliders = {
-            row.name: slider(row, self._start[row.name], [p[row.name] for p in self.presets.values()]) for row in rows
+            name: slider(row, self._start[name], [p[name] for p in self.presets.values()])
+            for name, row in self.rows.items()
         }
         self.switches = {part: _toggle(part) for part in SWITCHES}
         self.error = ""

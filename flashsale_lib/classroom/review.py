@@ -17,13 +17,13 @@ from ..decisions.cost import cost_per_order
 from ..decisions.scorecard import score
 from ..model.outcome import Outcome
 from ..model.scenario import Design
-from ..parameters import ParameterError, parameter
+from ..parameters import ParameterError, UnknownParameterError, parameter
 from ..pictures.canvas import Picture
 from ..pictures.charts import pareto
 from ..pictures.sheets import rows
 from ..pictures.words import count
 from . import stage
-from .controls import Values, html_table
+from .controls import Values
 from .exercises import SOLVED, Exercise
 from .jobs import Job, Progress
 from .memo import REASONS, TITLES, bound, chance, lost, memo, said, survivals, told, verdict
@@ -111,6 +111,8 @@ class Review(Player):
         """It is 12:00: lock the design and play the five days. Pressing again changes nothing."""
         if self.committed is not None:
             self._tell(PAST_NOON)
+        elif self.error:
+            self._tell(f"Not committed. {self.error}")
         if self.committed is not None or self.error:
             return
         self.committed = self.design
@@ -121,9 +123,9 @@ class Review(Player):
             self.reveal()
         self.afterwards.layout.display = ""
         self.odds.clear()
-        self.map.redraw()  # the designs of an earlier attempt, with the point of this one
         self._write()
         self._tell()
+        self.map.redraw()  # the designs of an earlier attempt, with the point of this one
 
     def reveal(self) -> None:
         """Show our designs: of itself once a design has survived all days, before that when asked to."""
@@ -157,9 +159,16 @@ class Review(Player):
         self._tell()
 
     def set(self, values: Values | None = None, *, off: Collection[str] | None = None, at: float | None = None) -> None:
-        """As in `Player`; past 12:00 only the playhead moves, and anything else is refused."""
+        """As in `Player`, but for the knobs of the kata only; past 12:00 only the playhead moves, all else is refused."""
         if self.committed is not None and (values is not None or off is not None):
             raise ParameterError(PAST_NOON)
+        other = [
+            name for name in values or () if name not in kata.KNOBS and (values or {})[name] != self._start.get(name)
+        ]
+        if other:
+            raise UnknownParameterError(
+                f"{', '.join(other)} cannot be set in the kata: use one of {', '.join(kata.KNOBS)}"
+            )
         super().set(values, off=off, at=at)
 
     def _changed(self, change: Any = None) -> None:
@@ -213,7 +222,7 @@ class Review(Player):
             return kata.survey(kata.draw(DESIGNS, self.seed), progress=progress, executor=pool)
 
     def _map(self, table: Any) -> Picture:
-        mine = (100 * float(cost_per_order(self.outcome)), float(self.outcome.paid))
+        mine = (100 * float(cost_per_order(self.outcome)), float(self.outcome.paid)) if self.outcome.paid > 0 else None
         return pareto(
             100 * table.cost_per_order, table.paid, ok=table.all_met, you=mine, log_x=True,
             xlabel="running cost per order (cents)",
@@ -270,7 +279,7 @@ def _head(text: str) -> widgets.HTML:
 def scorecard_table(card: Any) -> str:
     """The live scorecard: for each target what the drop gave, what is allowed, and met or missed in words."""
     lines: list[Any] = list(card.itertuples())
-    return html_table(
+    return stage.html_table(
         (
             ("", *(TITLES[r.target] for r in lines)),
             ("on the drop", *(told(r.target, r.measured, r.limit, r.met) for r in lines)),
@@ -293,7 +302,7 @@ def days_table(result: Any) -> str:
         ]
         table.append((name, "survived" if day.met.all() else "failed", *cells))
     stories = "".join(f"<li><b>{html.escape(n)}</b>: {html.escape(s.story)}</li>" for n, s in kata.SCENARIOS.items())
-    return f"{html_table(tuple(table))}<ul>{stories}</ul>"
+    return f"{stage.html_table(tuple(table))}<ul>{stories}</ul>"
 
 
 def in_short(result: Any) -> str:
@@ -310,7 +319,7 @@ def references_table() -> str:
         drop, days = kata.play(design, kata.SCENARIOS["the drop"]), kata.survived(design)
         cents = 100 * float(cost_per_order(drop))
         table.append((name, f"{sum(days.values())} of {len(days)}", count(drop.paid), f"{cents:.2g} cents", why))
-    return f'<div class="flashsale-prose">{html_table(tuple(table))}</div>'
+    return f'<div class="flashsale-prose">{stage.html_table(tuple(table))}</div>'
 
 
 def odds_picture(table: Any) -> Picture:

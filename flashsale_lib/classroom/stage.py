@@ -71,6 +71,24 @@ def alert(text: str) -> str:
     return f'<b role="alert" class="flashsale-reading">{html.escape(text)}</b>'
 
 
+def html_table(rows: tuple[tuple[str, ...], ...], pinned: tuple[tuple[str, ...], ...] = ()) -> str:
+    """Rows of words as an HTML table, the first row as its head, and the same rows of a pinned result beside them.
+
+    >>> html_table((("buyers who", "number"), ("paid", "5")))
+    '<table><tr><th scope="col">buyers who</th><th scope="col">number</th></tr>\
+<tr><th scope="row">paid</th><td>5</td></tr></table>'
+    """
+    known = {row[0]: row[1:] for row in pinned}
+    lines = []
+    for i, (name, *cells) in enumerate(rows):
+        cells += [f"pinned: {c}" if i == 0 else c for c in known.get(name, ())]
+        tag = '<th scope="col">{}</th>' if i == 0 else "<td>{}</td>"
+        scope = "col" if i == 0 else "row"
+        inner = "".join(tag.format(html.escape(c)) for c in cells)
+        lines.append(f'<tr><th scope="{scope}">{html.escape(name)}</th>{inner}</tr>')
+    return f"<table>{''.join(lines)}</table>" if lines else ""
+
+
 def presenter(on: bool = True) -> None:
     """Larger text, sliders and pictures for the back row, in all that is shown and in all that comes; False: as before.
 

@@ -69,10 +69,19 @@ class Prices(Checked):
         return cls(**values)
 
 
+def scenario_of(outcome: Outcome) -> tuple[Any, ...]:
+    """Design, demand, buyers and gateway of an outcome, or an error where there are several outcomes in a list."""
+    if isinstance(outcome, (list, tuple)):
+        raise ParameterError(
+            f"outcome is a {type(outcome).__name__} of {len(outcome)}: must be one outcome; take each of them in turn"
+        )
+    return outcome.scenario
+
+
 def items(outcome: Outcome, prices: Prices | None = None) -> dict[str, tuple[str, str, Any, Any]]:
     """The rows of the bill as arrays: item -> (kind, unit, quantity, price of one unit), batch shape each."""
     p = prices or Prices()
-    design, demand = outcome.scenario[:2]
+    design, demand = scenario_of(outcome)[:2]
     hour = np.asarray(p.machine_hour) / 3600.0
     standby = np.asarray(p.standby)
     # Workers without a limit cost what they work; there is nothing to keep warm.
@@ -149,7 +158,8 @@ def cost_per_order(outcome: Outcome, prices: Prices | None = None) -> Any:
     >>> round(cost_per_order(simulate(Design.naive())) / cost_per_order(simulate()), 1)
     18.5
     """
+    running = np.asarray(total(outcome, prices))
     paid = np.asarray(outcome.paid)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        result = np.where(paid > 0, np.asarray(total(outcome, prices)) / paid, np.inf)
+        result = np.where(paid > 0, running / paid, np.inf)
     return float(result) if result.ndim == 0 else result

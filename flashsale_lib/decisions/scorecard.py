@@ -9,7 +9,7 @@ import numpy as np
 
 from ..model.outcome import Outcome
 from ..parameters import Checked, Numeric, default, documented
-from .cost import Prices, cost_per_order
+from .cost import Prices, cost_per_order, scenario_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def measures(outcome: Outcome, prices: Prices | None = None) -> dict[str, Any]:
     gateway's best number (0 where that is infinite); failed_share, (dead-lettered + recovering)/let in;
     cost_per_order in dollars (infinity where nothing was sold); served_share, paid/arrived (1 where nobody came: nobody was disappointed).
     """
-    gateway = outcome.scenario[3]
+    gateway = scenario_of(outcome)[3]
     best = np.asarray(gateway.peak()[0])
     failed = np.asarray(outcome.dead_lettered + outcome.recovering, dtype=float)
     let_in, arrived = (np.asarray(number, dtype=float) for number in (outcome.admissions, outcome.arrived))

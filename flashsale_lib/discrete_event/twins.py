@@ -112,6 +112,7 @@ def _replicate(p: dict[str, float], scenario: Any, brownouts: list[FloatArray], 
     events.run()
     totals: dict[str, float] = dict(events.count)
     totals |= {"max_queue": events.max_queue, "max_in_flight": events.max_in_flight}
+    totals["longest_wait"] = float(max(events.waits, default=0.0))
     totals["worst_response_time"] = events.worst_response_time
     time, queue, in_flight, busy, called = np.array(events.samples, dtype=np.float64).T
     seconds = np.diff(time, append=demand.window)  # that each sample stands for

@@ -176,10 +176,11 @@ class Station:
         result = np.zeros(q.size)
         shape, p_wait = q.shape, np.broadcast_to(self.p_wait, q.shape).ravel()
         scale = np.broadcast_to(1.0 / (self.servers * np.asarray(self.service_rate)), shape).ravel()
+        mean = np.broadcast_to(self.wait, shape).ravel()
         for i, share in enumerate(1.0 - q.ravel()):
             if share >= p_wait[i]:
                 continue
-            if share == 0.0:
+            if share == 0.0 or math.isinf(mean[i]):  # at q = 1, and where there is no steady state
                 result[i] = math.inf
                 continue
 
@@ -188,10 +189,9 @@ class Station:
                 return math.log(tail / share) if tail > 0 else -750.0
 
             high = float(scale[i])
-            while math.isfinite(high) and excess(high) > 0:
+            while excess(high) > 0:
                 high *= 4.0
-            # Never, where the share has not been reached at any finite time: no steady state, and nobody gives up.
-            result[i] = brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14) if math.isfinite(high) else math.inf
+            result[i] = brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14)
         return result.reshape(shape)
 
 

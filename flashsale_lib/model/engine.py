@@ -42,6 +42,16 @@ def compiled() -> Callable[..., None] | None:
         return _compiled()
 
 
+def _unlock() -> None:
+    """A lock that another thread holds during a fork would stay shut in the child, where nobody is left to open it."""
+    global _compiling
+    _compiling = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
+
+
 @cache
 def _compiled() -> Callable[..., None] | None:
     functions = compile_functions(pieces, policies, step, zeros=_array)

@@ -1,5 +1,4 @@
-"""Pictures that stand still, one idea each: two counts and the gap between them, the knee, the ledger over time, a bill,
-a map of states, many designs at once, quantities one above the other.
+"""Pictures that stand still, one idea each: two counts and their gap, the knee, a flow, a bill, a map, many designs.
 
 Each function returns a `Picture`, whose text says the numbers it shows. Rows of numbers have shape (n,) and are finite
 unless a docstring says otherwise; what is wrong with an argument is a `ParameterError`.
@@ -374,7 +373,8 @@ def pareto(
         beat = int(np.sum(meets & (c <= a) & (v >= b) & ((c < a) | (v > b))))
         one, many = ("s", "") if beat == 1 else ("", "s")
         good = "" if ok is None else f"that meet{one} the targets "
-        words += f" {name.capitalize()}: {brief(b)} at {brief(a)}; {f'{beat:,}' if beat else 'no'} design{many} {good}beat{one} that."
+        better = f"{f'{beat:,}' if beat else 'no'} design{many} {good}beat{one} that."
+        words += f" {name[:1].upper() + name[1:]}: {brief(b)} at {brief(a)}; {better}"
     with rc_context(STYLE):
         drawn, axes = _sheet(4.2, top=0.45)
         axes.set(xlabel=xlabel, ylabel=ylabel)
