@@ -56,8 +56,8 @@ class Parameter:
 
     @property
     def label(self) -> str:
-        """Name in plain words with its unit: "queue limit (buyers)"."""
-        return f"{self.name.replace('_', ' ')} ({self.unit})"
+        """Name in plain words with its unit, where it has one: "queue limit (buyers)"."""
+        return self.name.replace("_", " ") + (f" ({self.unit})" if self.unit else "")
 
 
 INF = math.inf

@@ -116,6 +116,15 @@ def test_threads_that_come_first_together_wait_for_one_compiler(monkeypatch):
     assert len(began) == 1 and all(each is began for each in found)
 
 
+def test_a_child_process_is_not_locked_out_by_a_thread_of_its_parent():
+    """A fork while another thread compiles copies a shut lock: the child opens one of its own."""
+    held = engine._compiling
+    with held:
+        engine._unlock()
+        assert engine.compiled() is not None or fs.simulate(record=False).paid > 0
+    assert engine._compiling is not held
+
+
 def test_functions_call_one_another_across_modules_and_can_be_replaced():
     pytest.importorskip("numba")
     functions = compile_functions(pieces, zeros=engine._array)

@@ -259,6 +259,7 @@ def test_a_design_equals_no_other_kind_of_thing():
 
 
 def test_a_label_is_the_name_in_plain_words_with_its_unit():
+    assert parameter("design", "skip_stale").label == "skip stale"
     assert parameter("design", "queue_limit").label == "queue limit (buyers)"
 
 

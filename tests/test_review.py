@@ -152,7 +152,7 @@ def test_the_days_are_those_of_the_judge(board: Review) -> None:
     board.commit()
     assert board.result.equals(kata.judge(board.design))
     assert repr(board) == f"Attempt 1, past 12:00. {memo.verdict(board.result)}"
-    assert board.days.value == days_table(board.result) and board.days.value.count("survived") == 4
+    assert board.days.value == f"<b>Attempt 1</b>{days_table(board.result)}" and board.days.value.count("survived") == 4
     assert "2 min 30 s (at most 2 min 00 s)" in board.days.value
     assert board.afterwards.layout.display == "" and board.references.value == ""
     board.reveal()
@@ -169,11 +169,11 @@ def test_a_new_attempt_unlocks_and_counts(board: Review) -> None:
     board.commit()
     board.again()
     assert board.attempt == 2 and not any(locked(board)) and board.again_button.disabled
-    assert board.days.value == "" and board.afterwards.layout.display == "none"
+    assert "<b>Attempt 1</b>" in board.days.value and board.afterwards.layout.display == "none"
     board.set({"workers": 140})
     check(board)
     board.commit()
-    assert repr(board).startswith("Attempt 2, past 12:00.")
+    assert repr(board).startswith("Attempt 2, past 12:00.") and board.days.value.startswith("<b>Attempt 2</b>")
 
 
 def test_a_design_that_cannot_be_played_is_not_committed(board: Review, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ def slider(row: Parameter, start: float, extra: Iterable[float] = ()) -> widgets
         description=row.label,
         tooltip=f"{row.label}: {row.meaning}",
         continuous_update=True,
-        style={"description_width": "12em"},
+        style={"description_width": "14em"},
         layout=widgets.Layout(width="100%", max_width="42em"),
     )
 
@@ -112,7 +112,7 @@ def switch(row: Parameter, start: bool) -> widgets.Checkbox:
         value=bool(start),
         description=row.label,
         tooltip=f"{row.label}: {row.meaning}",
-        style={"description_width": "12em"},
+        style={"description_width": "14em"},
         layout=widgets.Layout(width="100%", max_width="42em"),
     )
 

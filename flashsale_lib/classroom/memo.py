@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..decisions.kata import KNOBS, SCENARIOS
+from ..decisions.kata import KNOBS, SCENARIOS, TARGETS
 from ..decisions.scorecard import AT_LEAST
 from ..model.outcome import Outcome
 from ..model.scenario import Design
@@ -135,7 +135,7 @@ def chance(probability: float) -> str:
     return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
 
 
-MEASURED = ("served_share", "wait_p95", "gateway_load", "accept_p99", "cost_per_order")
+MEASURED = ("served_share", "wait_p95", "failed_share", "gateway_load", "accept_p99", "cost_per_order")
 """What the memo's table of days shows."""
 
 
@@ -157,7 +157,7 @@ def memo(
     lines = [
         "# Design memo: checkout for the drop", "",
         "**Asked:** keep the checkout alive from 12:00 on, with nobody touching it, in front of a payment gateway that cannot "
-        "be scaled.", "",
+        f"be scaled. On the planned day: {'; '.join(f'{TITLES[n]} {bound(n, getattr(TARGETS, n))}' for n in TITLES)}.", "",
         f"**Proposed:** a design that survives {len(SCENARIOS) - len(failed)} of "
         f"{len(SCENARIOS)} test days. On the planned day {count(drop.paid)} of {count(drop.arrived)} buyers pay "
         f"({share(drop.paid, drop.arrived)}).", "",

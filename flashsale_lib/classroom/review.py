@@ -118,7 +118,7 @@ class Review(Player):
         self.committed = self.design
         self.result = kata.judge(self.committed)
         self._lock(True)
-        self.days.value = days_table(self.result)
+        self.days.value = f"<b>Attempt {self.attempt}</b>{days_table(self.result)}"
         if self.result.met.all():
             self.reveal()
         self.afterwards.layout.display = ""
@@ -154,7 +154,7 @@ class Review(Player):
         self.odds.cancel()
         self.attempt += 1
         self.committed, self.result = None, None
-        self.days.value, self.afterwards.layout.display = "", "none"
+        self.afterwards.layout.display = "none"  # what the days gave stays in sight: the next attempt starts from it
         self._lock(False)
         self._tell()
 

@@ -188,7 +188,7 @@ class Station:
                 tail = self._tail(np.full(shape, t)).ravel()[i]
                 return math.log(tail / share) if tail > 0 else -750.0
 
-            high = float(scale[i])
+            high = float(max(scale[i], mean[i]))
             while excess(high) > 0:
                 high *= 4.0
             result[i] = brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14)

@@ -48,7 +48,7 @@ def _unlock() -> None:
     _compiling = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch
     os.register_at_fork(after_in_child=_unlock)
 
 
