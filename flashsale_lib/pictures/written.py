@@ -87,10 +87,14 @@ You put the top at 4 s, the run has it at 2 s.'
 def read(text: str) -> float | None:
     """The one number in a text: with separators between thousands, a decimal comma, "k", a unit or a name beside it.
 
+    A dot before three digits of which the last is 0 stands between thousands, as in "25.000".
+
     None where there is no number, more than one, or one beyond what a float holds.
 
     >>> read("Anna: about 18 500 buyers"), read("18.5k"), read("0,65"), read("42 %"), read("10 or 20")
     (18500.0, 18500.0, 0.65, 42.0, None)
+    >>> read("25.000"), read("12.5"), read("0.250"), read("3.125")
+    (25000.0, 12.5, 0.25, 3.125)
     """
     found = list(_NUMBER.finditer(text))
     if len(found) != 1:
@@ -98,6 +102,8 @@ def read(text: str) -> float | None:
     unit = found[0][1] or ""
     digits = found[0][0][: len(found[0][0]) - len(unit)].strip().replace("\u2212", "-")
     digits = re.sub(r"[ '\u00a0\u2009\u202f_]|,(?=\d{3})", "", digits).replace(",", ".")
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2}\.\d\d0", digits):  # nobody writes 25 as 25.000
+        digits = digits.replace(".", "")
     value = float(digits) * _TIMES.get(unit.lower(), 1.0)
     return value if math.isfinite(value) else None
 
