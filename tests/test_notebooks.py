@@ -24,12 +24,14 @@ def cells(path: Path, kind: str) -> list[dict[str, Any]]:
     return found
 
 
+def told(output: Any) -> str:
+    """What one output says: what was printed, or the text of what was shown."""
+    return "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
+
+
 def outputs(path: Path) -> str:
     """All text that the cells of a notebook print or show."""
-    texts = []
-    for cell in cells(path, "code"):
-        texts += ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in cell["outputs"]]
-    return "\n".join(texts)
+    return "\n".join(told(output) for cell in cells(path, "code") for output in cell["outputs"])
 
 
 @every_notebook
@@ -53,7 +55,7 @@ def test_printed_lines_fit_a_projector(path: Path) -> None:
         for cell in cells(path, "code")
         for output in cell["outputs"]
         if "text" in output or set(output.get("data", {})) == {"text/plain"}
-        for line in "".join(output.get("text", output.get("data", {}).get("text/plain", ""))).splitlines()
+        for line in told(output).splitlines()
         if not line.startswith("Prediction: ")  # there a widget stands
     ]
     assert [line for line in printed if len(line) > 104] == []
@@ -77,7 +79,7 @@ def minutes(path: Path) -> float:
                         return total
                 total += counts * len(re.findall(r"\w+", re.sub(r"\(https?://[^)]*\)", "", line))) / WORDS
         elif counts:
-            shown = "".join(o.get("text", o.get("data", {}).get("text/plain", [""]))[0] for o in cell["outputs"])
+            shown = "".join(map(told, cell["outputs"]))
             total += GUESS if shown.startswith("Prediction") else OUTPUT * bool(shown)
             total += 0 if exploring and "explore" in cell["id"] else LINE * sum(map(bool, text.split("\n")))
     raise AssertionError("no exercises")

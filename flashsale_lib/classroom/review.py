@@ -111,9 +111,9 @@ class Review(Player):
         """It is 12:00: lock the design and play the five days. Pressing again changes nothing."""
         if self.committed is not None:
             self._tell(PAST_NOON)
-        elif self.error:
+            return
+        if self.error:
             self._tell(f"Not committed. {self.error}")
-        if self.committed is not None or self.error:
             return
         self.committed = self.design
         self.result = kata.judge(self.committed)
@@ -162,9 +162,9 @@ class Review(Player):
         """As in `Player`, but for the knobs of the kata only; past 12:00 only the playhead moves, all else is refused."""
         if self.committed is not None and (values is not None or off is not None):
             raise ParameterError(PAST_NOON)
-        other = [
-            name for name in values or () if name not in kata.KNOBS and (values or {})[name] != self._start.get(name)
-        ]
+        # A preset names every field: what stays as it is at the start is no attempt to set it.
+        asked = (values or {}).items()
+        other = [name for name, value in asked if name not in kata.KNOBS and value != self._start.get(name)]
         if other:
             raise UnknownParameterError(
                 f"{', '.join(other)} cannot be set in the kata: use one of {', '.join(kata.KNOBS)}"

@@ -51,11 +51,8 @@ def test_first_notebook_runs_without_errors_or_pop_ups(page: Page, lab: Server) 
 def test_a_guess_locks_and_is_compared(page: Page) -> None:
     bring(page, page.get_by_role("button", name="Lock my guess"))
     slider = page.locator(".widget-slider", has_text="My guess").locator(".noUi-handle")
-    for guess in (
-        17_500,
-        18_000,
-        18_500,
-    ):  # one by one: on a busy machine JupyterLab still lays out what was scrolled to
+    for guess in (17_500, 18_000, 18_500):
+        # One by one: on a busy machine JupyterLab still lays out what was scrolled to.
         press(page, slider, "ArrowRight")
         expect(slider).to_have_attribute("aria-valuenow", f"{guess}.0")
     press(page, page.get_by_role("button", name="Lock my guess"))
