@@ -568,6 +568,13 @@ def test_06_the_seconds_at_the_knee_and_a_very_crowded_cliff_just_above_97_worke
     assert round(float(fs.PaymentGateway().response_time(150)), 1) == 1.7
 
 
+def test_06_a_door_4_per_cent_above_the_best_rate_and_what_the_knee_gives_up() -> None:
+    assert round(100 * (90 / fs.PaymentGateway().peak()[1] - 1)) == 4
+    slow = fs.PaymentGateway(service_time=2.4)
+    paid = [fs.simulate(fs.Design.unlimited(workers=w, timeout=30), gateway=slow, record=False).paid for w in (97, 150)]
+    assert round(100 * (1 - paid[0] / paid[1])) == 5
+
+
 def test_06_what_is_measured_has_its_best_at_16_calls_and_the_fit_knows_where() -> None:
     space = cells_of("06_gateway_saturation", "world", "little", "guess-load", "beyond", "fit-measured")
     rate, fit = space["rate"], space["fit"]
@@ -582,7 +589,9 @@ def test_06_what_is_measured_has_its_best_at_16_calls_and_the_fit_knows_where() 
 
 
 def test_06_a_hasty_crew_has_its_best_below_its_cliff_and_exercise_2_its_neighbours() -> None:
-    cliff = cells_of("06_gateway_saturation", "world", "check")["cliff"]
+    space = cells_of("06_gateway_saturation", "world", "check")
+    cliff, table = space["cliff"], space["table"]
+    assert (table["simulated"] / table["cliff, computed"]).between(1, 1.02).all()
     assert [round(cliff(t)) for t in (2.5, 4, 5, 10)] == [138, 189, 217, 328]
     assert 0.79 < 150 / cliff(4) < 0.81 and 0.5 < 97 / cliff(4) < 0.53
 
