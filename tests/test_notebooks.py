@@ -61,8 +61,8 @@ def test_printed_lines_fit_a_projector(path: Path) -> None:
     assert [line for line in printed if len(line) > 104] == []
 
 
-WORDS, LINE, OUTPUT, GUESS, PLAY = 170, 4 / 60, 0.2, 1.0, 2.5
-"""Words a minute; minutes for a line of code, an output, a locked guess, the sliders of Explore (whose code is skipped)."""
+WORDS, LINE, PICTURE, GUESS, PLAY = 170, 4 / 60, 0.5, 1.5, 2.5
+"""Words a minute; minutes for a line of code or of output, a picture, a locked guess, the sliders of Explore (whose code is skipped)."""
 
 
 def minutes(path: Path) -> float:
@@ -79,17 +79,25 @@ def minutes(path: Path) -> float:
                         return total
                 total += counts * len(re.findall(r"\w+", re.sub(r"\(https?://[^)]*\)", "", line))) / WORDS
         elif counts:
-            shown = "".join(map(told, cell["outputs"]))
-            total += GUESS if shown.startswith("Prediction") else OUTPUT * bool(shown)
-            total += 0 if exploring and "explore" in cell["id"] else LINE * sum(map(bool, text.split("\n")))
+            total += 0 if exploring and "explore" in cell["id"] else LINE * written(text)
+            for output in cell["outputs"]:
+                if "image/png" in output.get("data", {}):
+                    total += PICTURE  # its text is for those who cannot see it
+                else:
+                    total += GUESS if told(output).startswith("Prediction") else LINE * written(told(output))
     raise AssertionError("no exercises")
+
+
+def written(text: str) -> int:
+    """The lines of a text that are not empty."""
+    return sum(bool(line.strip()) for line in text.splitlines())
 
 
 @every_notebook
 def test_the_minutes_are_honest(path: Path) -> None:
-    """By the pace above, at which readers' own estimates lie within a quarter of ours; 1 minute of grace for rounding."""
+    """By the pace above: the mean of what fourteen readers of 01 to 08 estimated for themselves, each within 2 minutes."""
     (stated,) = re.findall(r"^\*\*(?:\d+ to )?(\d+) minutes\*\*", cells(path, "markdown")[0]["text"], flags=re.M)
-    assert minutes(path) <= int(stated) + 1
+    assert minutes(path) <= int(stated)
 
 
 @every_notebook
