@@ -121,7 +121,7 @@ def test_a_child_process_is_not_locked_out_by_a_thread_of_its_parent():
     held = engine._compiling
     with held:
         engine._unlock()
-        assert engine.compiled() is not None or fs.simulate(record=False).paid > 0
+        assert fs.simulate(record=False).paid > 0
     assert engine._compiling is not held
 
 

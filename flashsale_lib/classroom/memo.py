@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..decisions.kata import KNOBS, SCENARIOS, TARGETS
+from ..decisions.kata import ASSUMED, KNOBS, SCENARIOS, TARGETS
 from ..decisions.scorecard import AT_LEAST
 from ..model.outcome import Outcome
 from ..model.scenario import Design
@@ -190,7 +190,7 @@ def memo(
         likely: dict[str, Any] = dict(zip(odds.target, odds.probability, strict=True))
         weakest = min(TITLES, key=lambda name: likely[name])
         lines.append(
-            "Assumed: one drop in 20 brings more than 1.5 times the buyers, and the gateway's time per call is known to about 10 %. Then "
+            f"Assumed: {ASSUMED}. Then "
             f"all targets of the planned day hold with {chance(likely['all of them'])} probability. The weakest is: "
             f"{TITLES[weakest]}, {chance(likely[weakest])}. The other days were not varied."
         )

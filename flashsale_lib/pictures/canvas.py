@@ -160,9 +160,9 @@ def plain_log(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def thousands(axis: Any) -> None:
-    """Tick labels with a comma between thousands, and a decimal where a tick has one: 12,000 or 2.5."""
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}" if abs(x) >= 100 else f"{x:.6g}"))
+def plain_ticks(axis: Any) -> None:
+    """Tick labels without powers and offsets: 0.25, 2,000, 3 million."""
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1e6:,.6g} M" if 1e6 <= abs(x) < 1e13 else f"{x:,.6g}"))
 
 
 Result = TypeVar("Result")
@@ -334,8 +334,3 @@ def put(label: Text, at: tuple[float, float], taken: Any, away: float = 8.0, rea
     best = int(np.argmin(np.round(covered + 4.0 * places[2].ravel(), 3)))
     label.set(x=a[best] / wide, y=b[best] / high)
     return float(a[best]), float(b[best]), float(a[best] + w), float(b[best] + h)
-
-
-def plain_ticks(axis: Any) -> None:
-    """Tick labels without powers and offsets: 0.25, 2,000, 3 million."""
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1e6:,.6g} M" if 1e6 <= abs(x) < 1e13 else f"{x:,.6g}"))

@@ -27,10 +27,10 @@ from .canvas import (
     boxes,
     new,
     plain_log,
+    plain_ticks,
     presenting,
     put,
     round_up,
-    thousands,
 )
 from .plotted import brief
 from .words import count, reading, seconds, share, single, waited
@@ -173,7 +173,7 @@ class DropPicture(LivePicture[Outcome]):
             axes.set_yscale("log")
             axes.minorticks_off()  # many, and slow to draw
             plain_log(axes.yaxis)
-        thousands(self.queue.yaxis)
+        plain_ticks(self.queue.yaxis)
         self.marks = {axes: self._mark(axes) for axes in (self.rates, self.gateway)}
         self.queue_note, self.gateway_note = (
             Label(0.99, 0.97, "", transform=axes.transAxes, ha="right", va="top", fontsize=11.5)
@@ -300,7 +300,7 @@ def curve(x: FloatArray, y: FloatArray, *, xlabel: str, ylabel: str, marks: Mapp
             axes.plot([place], [at[name]], "o", color=INK, markersize=8, clip_on=False, zorder=5)
             label = axes.text(0, 0, f"{name}\n{count(at[name])}", transform=axes.transAxes)
             taken += 4 * [put(label, (place, at[name]), taken, away=9.0)]
-        thousands(axes.yaxis)
+        plain_ticks(axes.yaxis)
     return Picture(
         drawn, "\n".join(f"{name}: {xlabel} {brief(marks[name])}, {ylabel} {count(at[name])}" for name in marks)
     )
