@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import ipywidgets as widgets
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 
 from ..parameters import FloatArray, ParameterError
 from ..pictures.canvas import BLUE, GREEN, GREY, INK, STYLE, MimeBundle, Picture, boxes, mime_bundle, new
@@ -163,49 +164,62 @@ class Guess(Prediction[float]):
         The number asked for is an x of the curve; or, when `at` gives the x, the y there.
         """
         words, truth, mine = self.compare(truth), one("truth", truth), self.locked
-        seen: dict[str, tuple[float, float]] = {}
         told = [("the run", truth, TRUTH)] + ([("you", mine, YOURS)] if mine is not None else [])
         with rc_context(STYLE):
             note = gap(mine, truth) if mine is not None else ""
             page, axes = sheet(1.3 + 0.6 * len(told) if curve is None else 4.4, self.question, note)
             if curve is None:
-                ends = [self.low, self.high, *(x for _, x, _ in told if math.isfinite(x) and (x > 0 or not self.log))]
-                axes.set(xscale="log" if self.log else "linear", xlim=(min(ends), max(ends)))
-                axes.set(ylim=(-0.5, len(told) - 0.5), yticks=range(len(told)))
-                labels = (self.unit + " (log scale)" * self.log, "")
+                self._on_an_axis(axes, told)
             else:
-                known = points(*curve)
-                axes.plot(*known, color=GREY)
-                axes.margins(0.04, 0.25)
-                labels = labels or ((self.unit, "") if at is None else ("", self.unit))
-            axes.set(xlabel=labels[0], ylabel=labels[1])
-            plain(axes)
-            for row, (name, value, style) in enumerate(told):
-                text = self._words(value)
-                if curve is None:  # a log scale has no zero: its left end stands for it
-                    x, y = max(value, axes.get_xlim()[0]), float(row)
-                    axes.plot([x, x], [-0.5, y], **{**style, "marker": "", "linewidth": 1.5})
-                else:
-                    x, y = (value, float(np.interp(value, *known))) if at is None else (at, value)
-                if math.isfinite(value):
-                    axes.plot([x], [y], **style, clip_on=False, zorder=5)
-                    seen[f"{name}: {text}"] = (x, y)
-                    if curve is None:
-                        beside(axes, x, y, text, 0)
-            if curve is None:
-                axes.set_yticklabels([name for name, *_ in told])
-            elif seen:
-                axes.autoscale_view()
-                if axes.get_xlim()[0] < 0 <= min([known[0].min(), *(x for x, _ in seen.values())]):
-                    axes.set_xlim(left=0)
-                from_zero = at is not None and self.low == 0  # what was asked for, on its whole axis
-                if (from_zero or axes.get_ylim()[0] < 0) and min([known[1].min(), *(y for _, y in seen.values())]) >= 0:
-                    axes.set_ylim(bottom=0)
-                grid, marks = np.linspace(known[0].min(), known[0].max(), 300), np.array([*seen.values()])
-                taken = boxes(axes, grid, np.interp(grid, *known)) + 4 * boxes(axes, marks[:, 0], marks[:, 1], half=8.0)
-                for text, place in seen.items():
-                    name_near(axes, text, place, taken, away=9.0)
+                self._on_a_curve(axes, told, points(*curve), at, labels)
         return Picture(page, words)
+
+    def _on_an_axis(self, axes: Axes, told: list[tuple[str, float, dict[str, Any]]]) -> None:
+        """A row each for the run and for the guess, above the values of the slider."""
+        ends = [self.low, self.high, *(x for _, x, _ in told if math.isfinite(x) and (x > 0 or not self.log))]
+        axes.set(xscale="log" if self.log else "linear", xlim=(min(ends), max(ends)))
+        axes.set(ylim=(-0.5, len(told) - 0.5), yticks=range(len(told)), xlabel=self.unit + " (log scale)" * self.log)
+        plain(axes)
+        for row, (_, value, style) in enumerate(told):
+            x = max(value, axes.get_xlim()[0])  # a log scale has no zero: its left end stands for it
+            axes.plot([x, x], [-0.5, row], **{**style, "marker": "", "linewidth": 1.5})
+            if math.isfinite(value):
+                axes.plot([x], [row], **style, clip_on=False, zorder=5)
+                beside(axes, x, row, self._words(value), 0)
+        axes.set_yticklabels([name for name, *_ in told])
+
+    def _on_a_curve(
+        self,
+        axes: Axes,
+        told: list[tuple[str, float, dict[str, Any]]],
+        known: tuple[FloatArray, FloatArray],
+        at: float | None,
+        labels: Sequence[str],
+    ) -> None:
+        """Run and guess as two marks: on the curve, or above its place `at`."""
+        xlabel, ylabel = labels or ((self.unit, "") if at is None else ("", self.unit))
+        axes.plot(*known, color=GREY)
+        axes.margins(0.04, 0.25)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        plain(axes)
+        seen: dict[str, tuple[float, float]] = {}
+        for name, value, style in told:
+            if math.isfinite(value):
+                place = (value, float(np.interp(value, *known))) if at is None else (at, value)
+                axes.plot([place[0]], [place[1]], **style, clip_on=False, zorder=5)
+                seen[f"{name}: {self._words(value)}"] = place
+        if not seen:
+            return
+        axes.autoscale_view()
+        if axes.get_xlim()[0] < 0 <= min([known[0].min(), *(x for x, _ in seen.values())]):
+            axes.set_xlim(left=0)
+        from_zero = at is not None and self.low == 0  # what was asked for, on its whole axis
+        if (from_zero or axes.get_ylim()[0] < 0) and min([known[1].min(), *(y for _, y in seen.values())]) >= 0:
+            axes.set_ylim(bottom=0)
+        grid, marks = np.linspace(known[0].min(), known[0].max(), 300), np.array([*seen.values()])
+        taken = boxes(axes, grid, np.interp(grid, *known)) + 4 * boxes(axes, marks[:, 0], marks[:, 1], half=8.0)
+        for text, place in seen.items():
+            name_near(axes, text, place, taken, away=9.0)
 
 
 class Choice(Prediction[str]):
