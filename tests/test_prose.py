@@ -227,13 +227,12 @@ def test_02_the_twin_is_within_one_or_two_per_cent_with_other_seeds() -> None:
 
 
 def test_03_explore_and_the_exercises() -> None:
-    """26 and 76 % wait, 12 times; 55 % and 1.6 s against 13 % and 0.1 s; patience 30 s: 20 %, 6 s, 3 s: 20 %, 0.6 s."""
+    """26 and 76 % wait, 12 times; 55 % against 13 %; patience 30 s: 20 %, 6 s, 3 s: 20 %, 0.6 s."""
     light, heavy, small, big = (
         fs.mmc(load * c / 0.8, 1 / 0.8, c) for load, c in ((0.8, 20), (0.95, 20), (0.9, 20), (0.9, 160))
     )
     assert [round(100 * each.p_wait) for each in (light, heavy, small, big)] == [26, 76, 55, 13]
     assert round(heavy.p_wait / light.p_wait) == 3 and round(heavy.wait / light.wait) == 12
-    assert [round(each.wait_quantile(0.99), 1) for each in (small, big)] == [1.6, 0.1]
     patient, hasty = (fs.erlang_a(1.25 * 25, 1 / 0.8, 20, patience) for patience in (30, 3))
     assert [round(100 * each.p_abandon) for each in (patient, hasty)] == [20, 20]
     assert [round(each.wait, 1) for each in (patient, hasty)] == [6.0, 0.6]
@@ -276,14 +275,22 @@ def test_03_the_front_door_by_the_square_root_rule() -> None:
     assert fs.square_root_staffing(14.1, 1) == 18 and fs.Design().door_servers == 24
     target = fs.kata.TARGETS.accept_p99
     assert target == 0.3
-    servers = np.array([12, 16, 18, 24])
-    for size, passed in ((1, [False, True, True, True]), (1.5, [False, False, False, True])):
+    servers = np.array([16, 18, 24])
+    for size, passed in ((1, [True, True, True]), (1.5, [False, False, True])):
         run = fs.simulate(fs.Design(door_servers=servers), demand=fs.Demand.drop().scaled(size))
         assert ((run.accept_quantile(0.99) <= target) == passed).all()
     twin = fs.twin(fs.Design(door_servers=16), seed=1)
     assert abs(twin.accept_quantile(0.99) - 0.02 * np.log(100)) < 0.006  # memoryless requests, hardly any wait
     assert round(600 * fs.Prices().machine_hour / fs.Prices().calls_per_machine) == 3
     assert abs(fs.PaymentGateway().response_time(150) - 1.74) < 0.005 and abs(100 / 1.16 - 150 / 1.74) < 0.1
+
+
+def test_03_pools_and_the_question_of_notebook_02() -> None:
+    """At 95 % load: 8 pools of 20 wait 15 times as long as one of 160. 82 a second at our gateway: 0.1 s, calls twice as long."""
+    small, big = (fs.mmc(0.95 * c / 0.8, 1 / 0.8, c).wait for c in (20, 160))
+    assert round(small / big) == 15
+    assert round(82 / 86.2, 2) == 0.95 and round(150 / 86.2 / 0.8) == 2
+    assert round(fs.mmc(82, 86.2 / 150, 150).wait, 1) == 0.1
 
 
 def test_03_in_overload_the_queue_must_not_run_empty() -> None:
