@@ -734,6 +734,7 @@ def test_08_minutes_save_a_dollar_and_calling_saves_cents_on_top() -> None:
         assert round(fs.simulate().paid - clock.paid) == lost
         assert 0.05 < minutes - fs.cost_per_order(clock, twenty) * clock.paid < 0.06
     queue = fs.simulate(fs.Design(warm_workers=20, scale_queue=100, scale_delay=30))
+    assert round(minutes - fs.cost_per_order(queue, twenty) * queue.paid, 2) == 0.05
     begun = int(np.argmax(queue.queue > 100))
     assert queue.workers_up[begun + int(29 / queue.dt)] == 20  # on their own until the others have started
     door = fs.simulate(fs.Design(door_servers=16))
