@@ -530,8 +530,6 @@ def test_05_break_busy_for_356_seconds_and_for_nobody() -> None:
     assert 340 < np.ptp(busy) < 360 and len(busy) == np.ptp(busy) / run.dt + 1
     late = (run.time > 180) & (run.time < 400)
     assert run.goodput[late].max() < 3
-    spike = np.where(run.time > 180, run.goodput, 0).argmax()
-    assert 415 < run.time[spike] < 420 and run.wait[spike] < 1 and run.goodput[spike] > 30  # they have only just come
 
 
 def test_05_exercises_as_their_solutions_tell() -> None:
