@@ -95,7 +95,7 @@ def written(text: str) -> int:
 
 @every_notebook
 def test_the_minutes_are_honest(path: Path) -> None:
-    """By the pace above: the mean of what fourteen readers of 01 to 08 estimated for themselves, each within 2 minutes."""
+    """By the pace above, fitted to what eight readers of 01 to 08 estimated: their mean, each within 2 minutes."""
     (stated,) = re.findall(r"^\*\*(?:\d+ to )?(\d+) minutes\*\*", cells(path, "markdown")[0]["text"], flags=re.M)
     assert minutes(path) <= int(stated)
 
