@@ -640,6 +640,14 @@ def test_07_below_the_edge_it_heals_at_any_load_and_above_it_the_load_and_the_re
         assert run.goodput[-1] > 0.99 * min(0.92 * load, 73.6)
 
 
+def test_07_a_breaker_does_not_help_beyond_the_cliff() -> None:
+    """300 workers heal to 36.8 orders a second; 350, above 328, fill the gateway again and again."""
+    demand, sick = fs.Demand([0, 3600], [40, 40]), fs.PaymentGateway().brownout(300, 420, 0.2)
+    run = fs.simulate(fs.Design.unlimited(workers=[300, 350], breaker_threshold=0.5), demand=demand, gateway=sick)
+    heals, falls = run.goodput[:, -2400:].mean(axis=1)  # the last ten minutes
+    assert round(heals, 1) == 36.8 and falls < 30
+
+
 def test_07_from_a_full_pile_the_count_of_calls_says_where_it_heals() -> None:
     """25.2 buyers a second with 1 attempt: at 25, not at 26; a budget at 24, not at 25; 3 attempts at 10, not at 11."""
     sick = fs.PaymentGateway().brownout(300, 420, 0.2)
