@@ -185,9 +185,10 @@ def test_02_explore_and_its_rulers() -> None:
 def test_02_a_promise_of_half_an_hour_against_an_endless_room() -> None:
     """A fifth more served, 1.3 million in vain; with either, the two hours serve the same."""
     space = cells_of("02_queues_as_fluid", "world", "decide")
-    people, patient = space["people"], space["patient"]
+    people, patient = space["leave"], space["stay"]
     served, gone = people.served[:, -1], people.abandoned[:, -1]
     assert round(served[1] / served[0], 1) == 1.2 and round(gone[1] / 1e6, 1) == 1.3
+    assert round((250 * 7200 - served[0] - gone[0]) / 1e6, 1) == 1.0  # heard a no
     np.testing.assert_allclose(patient.served[:, 120], 360_000)
     assert abs(people.served[1, 120] / people.served[0, 120] - 1) < 1e-6  # what is more comes after the event
 
